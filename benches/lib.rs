@@ -1,0 +1,1 @@
+//! Inputs the benches share: fixed seeds, sizes named in each bench id.

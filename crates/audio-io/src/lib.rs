@@ -1,0 +1,1 @@
+//! Read, resample, stream and write audio.

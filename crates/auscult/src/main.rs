@@ -1,0 +1,2 @@
+//! The `auscult` command.
+fn main() {}

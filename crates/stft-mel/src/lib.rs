@@ -1,0 +1,1 @@
+//! STFT, mel and friends.

@@ -1,0 +1,2 @@
+//! `cargo xtask`: the driver.
+fn main() {}

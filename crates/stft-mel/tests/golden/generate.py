@@ -45,7 +45,7 @@ STFT = {
     "default": dict(n_fft=512, hop_length=160),
     "reflect": dict(n_fft=512, hop_length=315, pad_mode="reflect"),
     "edge_hamming": dict(n_fft=256, hop_length=100, win_length=201, window="hamming", pad_mode="edge"),
-    "causal": dict(n_fft=256, hop_length=128, center=False),
+    "causal_hamming": dict(n_fft=256, hop_length=128, window="hamming", center=False),
     "odd_blackman": dict(n_fft=255, hop_length=90, window="blackman"),
 }
 y = x[:3000]

@@ -53,7 +53,7 @@ fn stft_cases() -> [(&'static str, StftParams); 5] {
                 .window(Window::Hamming)
                 .pad_mode(PadMode::Edge),
         ),
-        ("causal", StftParams::new(256).hop_length(128).center(false)),
+        ("causal_hamming", StftParams::new(256).hop_length(128).window(Window::Hamming).center(false)),
         ("odd_blackman", StftParams::new(255).hop_length(90).window(Window::Blackman)),
     ]
 }

@@ -1,0 +1,6 @@
+//! Parity with the reference packages, properties, and bad input.
+
+mod classification;
+mod golden;
+mod ranking;
+mod uncertainty;

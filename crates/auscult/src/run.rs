@@ -101,15 +101,28 @@ impl Run {
     /// # Errors
     /// [`Error::Run`] where there is no run there, or it is another pipeline's.
     pub fn open(runs: &Path, pipeline: &str, run: &Path) -> Result<Self> {
-        let folder = if run == Path::new("latest") { runs.join(pipeline).join("latest") } else { run.to_path_buf() };
-        let problem = |problem: String| Error::Run { path: folder.clone(), problem };
-        let about: About = files::read_json(&folder.join("run.json"))?.ok_or_else(|| {
-            problem(format!("there is no run here; train one with `cargo xtask run {pipeline}` or name another with --run"))
-        })?;
-        if about.pipeline != pipeline {
-            return Err(problem(format!("this is a `{}` run, not a `{pipeline}` run", about.pipeline)));
+        let latest = run == Path::new("latest");
+        let folder = if latest { runs.join(pipeline).join("latest") } else { run.to_path_buf() };
+        let run = Self::open_folder(&folder)?;
+        if run.about.pipeline != pipeline {
+            let problem = format!("this is a `{}` run, not a `{pipeline}` run", run.about.pipeline);
+            return Err(Error::Run { path: folder, problem });
         }
-        let folder = folder.canonicalize().map_err(Error::io("read", &folder))?;
+        Ok(run)
+    }
+
+    /// Opens a run of any pipeline.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where there is no run there.
+    pub fn open_folder(folder: &Path) -> Result<Self> {
+        let about: About = files::read_json(&folder.join("run.json"))?.ok_or_else(|| Error::Run {
+            path: folder.into(),
+            problem: "there is no run here; train one with `auscult train PIPELINE` (in the project: \
+                      `cargo xtask run PIPELINE`) or name another with --run"
+                .into(),
+        })?;
+        let folder = folder.canonicalize().map_err(Error::io("read", folder))?;
         Ok(Self { folder, about })
     }
 
@@ -168,7 +181,7 @@ mod tests {
         let error = Run::open(runs.path(), "svd", first.folder()).unwrap_err().to_string();
         assert!(error.contains("a `birds` run"), "{error}");
         let error = Run::open(runs.path(), "svd", Path::new("latest")).unwrap_err().to_string();
-        assert!(error.contains("cargo xtask run svd"), "{error}");
+        assert!(error.contains("no run here"), "{error}");
     }
 
     #[test]

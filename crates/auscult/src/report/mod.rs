@@ -6,7 +6,12 @@ mod images;
 pub(crate) use figures::{Scatter, Series, confusion_matrix, lines, scatter};
 pub(crate) use images::heat_map;
 
+use std::path::Path;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::pipeline::birds;
+use crate::{Error, Result, Run, files};
 
 const STYLE: &str = "
 :root{--ink:#1c2330;--dim:#5d6778;--line:#dfe3ea;--accent:#1f6f8b;--wash:#f5f7fa}
@@ -62,4 +67,35 @@ pub(crate) fn figure(svg: &str, caption: &str) -> Markup {
 pub(crate) fn data_uri(media_type: &str, bytes: &[u8]) -> String {
     use base64::Engine as _;
     format!("data:{media_type};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+/// Writes one page about `runs` to `output`.
+///
+/// # Errors
+/// [`Error::Run`] for runs that are not finished; [`Error::Io`] where the page cannot be written.
+pub fn write_report(runs: &[Run], output: &Path) -> Result<()> {
+    let sections =
+        runs.iter().map(|run| match run.about().pipeline.as_str() {
+            "birds" => birds::section(run),
+            other => Err(Error::Run { path: run.folder().into(), problem: format!("no report is known for `{other}` runs") }),
+        });
+    let sections = sections.collect::<Result<Vec<Markup>>>()?;
+    let body = html! {
+        h1 { "auscult report" }
+        p.dim { "Everything on this page was computed by the runs named in it; the page needs no network." }
+        @for section in &sections { (section) }
+        h2 { "Runs and environment" }
+        div.scroll { table {
+            tr { th { "run" } th { "auscult" } th { "platform" } th { "processor" } th.n { "cores" } th { "fingerprint" } }
+            @for run in runs {
+                @let here = &run.about().environment;
+                tr {
+                    td { (run.about().pipeline) " / " (run.name()) }
+                    td { (here.auscult) } td { (here.platform) } td { (here.processor) }
+                    td.n { (here.cores) } td { code { (&run.about().fingerprint[..16.min(run.about().fingerprint.len())]) } }
+                }
+            }
+        } }
+    };
+    files::write(output, page("auscult report", &body))
 }

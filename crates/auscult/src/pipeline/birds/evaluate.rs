@@ -138,11 +138,11 @@ fn figures(scored: &[(Recording, usize, Vec<f64>)], classes: usize) -> Result<BT
         let is = Array2::from_shape_fn(scores.dim(), |(row, class)| truth[indices[row]] == present[class]);
         mean_average_precision(is.view(), scores.view()).unwrap_or(f64::NAN)
     };
-    let macro_f1 = |indices: &[usize]| report(indices).map_or(f64::NAN, |report| report.macro_average.f1);
+    let macro_f1 = |indices: &[usize]| report(indices).map_or(f64::NAN, |report| report.averages.macro_average.f1);
     let bootstrap = Bootstrap::new(2000).seed(1);
     let figure = |statistic: &(dyn Fn(&[usize]) -> f64 + Sync)| -> Result<Figure> {
         let interval = bootstrap.interval(truth.len(), statistic).map_err(Error::part("an interval"))?;
-        Ok(Figure { value: interval.value, low: interval.low, high: interval.high, n: truth.len() })
+        Ok(Figure::new(&interval, truth.len()))
     };
     Ok(BTreeMap::from([
         ("accuracy".to_owned(), figure(&accuracy)?),

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use auscult_audio_io::ReadOptions;
-use auscult_stft_mel::{MelParams, MelSpectrogram, StftParams, dct_matrix, power_to_db};
+use auscult_stft_mel::{LogScale, MelParams, MelSpectrogram, MelSpectrogramParams, StftParams, dct_matrix};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ impl Features {
     }
 }
 
-/// A planned [`FrontEnd`]: plan once, use for every recording (one per thread: it holds scratch).
+/// A planned [`FrontEnd`]: plan once, use for every recording, from any thread.
 #[derive(Clone, Debug)]
 pub struct FeatureExtractor {
     front_end: FrontEnd,
@@ -128,7 +128,7 @@ impl FeatureExtractor {
         let mel = MelParams::new(front_end.sample_rate, front_end.n_mels)
             .f_min(front_end.f_min)
             .f_max(front_end.f_max.unwrap_or(f64::from(front_end.sample_rate) / 2.0));
-        let mel = MelSpectrogram::new(stft, mel).map_err(Error::part("the front end"))?;
+        let mel = MelSpectrogramParams::new(stft, mel).plan().map_err(Error::part("the front end"))?;
         let cosines = dct_matrix(front_end.n_mfcc, front_end.n_mels);
         Ok(Self { front_end: front_end.clone(), mel, cosines })
     }
@@ -143,12 +143,13 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// [`Error::Part`] where there are too few samples for one reflected window.
-    pub fn features(&mut self, samples: ArrayView1<f32>) -> Result<Features> {
-        let power = self.mel.process(samples).map_err(Error::part("features"))?;
-        let decibel = power_to_db(power.view(), 1.0, 1e-10, Some(80.0));
+    pub fn features(&self, samples: ArrayView1<f32>) -> Result<Features> {
+        let failed = |error| Error::part("features")(error);
+        let power = self.mel.process(samples).map_err(failed)?;
+        let decibel = LogScale::power_db().apply(power.view()).map_err(failed)?;
         let mfcc = decibel.dot(&self.cosines.t());
         let level = match self.front_end.level {
-            Level::NaturalOrZero => power.mapv_into(|power| if power > 0.0 { power.ln() } else { 0.0 }),
+            Level::NaturalOrZero => LogScale::LnOrZero.apply(power.view()).map_err(failed)?,
             Level::Decibel => decibel,
         };
         let values = concatenate(Axis(1), &[level.view(), mfcc.view()]).map_err(Error::part("features"))?;
@@ -159,7 +160,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// [`Error::Recording`] with the reason and the remedy.
-    pub fn features_of_file(&mut self, path: &Path) -> Result<Features> {
+    pub fn features_of_file(&self, path: &Path) -> Result<Features> {
         let audio = ReadOptions::default()
             .mono(true)
             .sample_rate(self.front_end.sample_rate)
@@ -196,28 +197,25 @@ pub fn prepare(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Option<Features>>> {
     observer.begin("features", recordings.len() as u64);
-    let planned = FeatureExtractor::new(front_end)?;
+    let extractor = FeatureExtractor::new(front_end)?;
     let done = AtomicU64::new(0);
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
     let observer = Mutex::new(observer);
     let results: Vec<Option<Result<Features>>> = recordings
         .par_iter()
-        .map_init(
-            || planned.clone(),
-            |extractor, recording| {
-                if stop.load(Ordering::Relaxed) {
-                    return None;
-                }
-                let result = cached(extractor, &recording.path, cache);
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if let Ok(mut observer) = observer.lock()
-                    && observer.advance(done, "").is_break()
-                {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                Some(result)
-            },
-        )
+        .map(|recording| {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            let result = cached(&extractor, &recording.path, cache);
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if let Ok(mut observer) = observer.lock()
+                && observer.advance(done, "").is_break()
+            {
+                stop.store(true, Ordering::Relaxed);
+            }
+            Some(result)
+        })
         .collect();
     let observer = observer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut features = Vec::with_capacity(results.len());
@@ -244,7 +242,7 @@ pub fn prepare(
 /// Changes when the same front end would give other numbers than before.
 const CACHE_VERSION: &str = "birds-features-1";
 
-fn cached(extractor: &mut FeatureExtractor, path: &Path, cache: &Path) -> Result<Features> {
+fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Features> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::recording(path, "there is no such file; check the manifest's path and --root"),
         _ => Error::io("read", path)(error),

@@ -11,18 +11,12 @@ use super::results::highest;
 use crate::{Error, Result};
 
 /// How to listen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct InferOptions {
     /// Seconds between windows; default: half a window.
     pub hop: Option<f64>,
     /// Read damaged files as far as they go instead of refusing them.
     pub lenient: bool,
-}
-
-impl Default for InferOptions {
-    fn default() -> Self {
-        Self { hop: None, lenient: false }
-    }
 }
 
 /// What is heard in one window.
@@ -45,7 +39,7 @@ impl Detection {
 }
 
 /// The `count` highest of `probabilities`, highest first.
-pub(crate) fn top(probabilities: &[f64], count: usize) -> Vec<(usize, f64)> {
+fn top(probabilities: &[f64], count: usize) -> Vec<(usize, f64)> {
     let mut ranked: Vec<(usize, f64)> = probabilities.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     ranked.truncate(count);
@@ -61,9 +55,17 @@ pub struct Heard {
     pub mean: Vec<f64>,
     /// Length of the file, seconds.
     pub seconds: f64,
+    /// Highest frequency the model looks at, Hz.
+    pub highest_frequency: f64,
 }
 
 impl Heard {
+    /// The `count` most probable species of the file: index and probability, most probable first.
+    #[must_use]
+    pub fn top(&self, count: usize) -> Vec<(usize, f64)> {
+        top(&self.mean, count)
+    }
+
     /// Index of the file's most probable species.
     #[must_use]
     pub fn species(&self) -> usize {
@@ -192,5 +194,7 @@ impl Listener {
 pub fn infer(listener: &mut Listener, path: &Path, options: &InferOptions) -> Result<Heard> {
     let mut windows = Vec::new();
     let (mean, seconds) = listener.listen(path, options, &mut |detection| windows.push(detection))?;
-    Ok(Heard { windows, mean, seconds })
+    let front_end = listener.model().front_end();
+    let highest_frequency = front_end.f_max.unwrap_or(f64::from(front_end.sample_rate) / 2.0);
+    Ok(Heard { windows, mean, seconds, highest_frequency })
 }

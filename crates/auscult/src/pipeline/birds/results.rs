@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use auscult_eval_metrics::{Bootstrap, ClassificationReport, confusion_matrix, mcnemar, top_k_accuracy};
+use auscult_eval_metrics::{Bootstrap, ClassificationReport, Interval, confusion_matrix, mcnemar, top_k_accuracy};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,12 @@ pub struct Figure {
     pub high: f64,
     /// Recordings behind it.
     pub n: usize,
+}
+
+impl Figure {
+    pub(crate) fn new(interval: &Interval, n: usize) -> Self {
+        Self { value: interval.value, low: interval.low, high: interval.high, n }
+    }
 }
 
 /// The scores of one model under one scheme, all splits and seeds pooled.
@@ -156,7 +162,7 @@ impl<'a> Pool<'a> {
         let mut distinct = self.recording.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        Ok(Figure { value: interval.value, low: interval.low, high: interval.high, n: distinct.len() })
+        Ok(Figure::new(&interval, distinct.len()))
     }
 }
 
@@ -210,9 +216,7 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
         scores,
         comparisons,
         confusion: counts.rows().into_iter().map(|row| row.to_vec()).collect(),
-        duration_correlation: correlation(
-            &per_species.iter().filter(|s| s.tests > 0).map(|s| (s.seconds, s.recall)).collect::<Vec<_>>(),
-        ),
+        duration_correlation: duration_correlation(&per_species),
         per_species,
         curves,
     })
@@ -231,7 +235,7 @@ fn score(pool: &Pool, data: &Dataset) -> Result<Score> {
     let macro_f1 = |indices: &[usize]| {
         let truth: Vec<usize> = indices.iter().map(|&i| pool.truth[i]).collect();
         let predicted: Vec<usize> = indices.iter().map(|&i| pool.predicted[i]).collect();
-        ClassificationReport::new(&truth, &predicted, classes).map_or(f64::NAN, |report| report.macro_average.f1)
+        ClassificationReport::new(&truth, &predicted, classes).map_or(f64::NAN, |report| report.averages.macro_average.f1)
     };
     let average = |values: &dyn Fn(usize) -> f64, indices: &[usize]| mean(indices.iter().map(|&i| values(i)));
     let metrics = BTreeMap::from([
@@ -277,9 +281,9 @@ fn compare(scheme: Scheme, against: &str, first: &Pool, other: &Pool) -> Result<
     let right = |pool: &Pool| (0..pool.truth.len()).map(|index| pool.right(index)).collect::<Vec<f64>>();
     let (ours, theirs) = (right(first), right(other));
     let over = |right: &[f64], indices: &[usize]| mean(indices.iter().map(|&index| right[index]));
-    let difference = Bootstrap::new(RESAMPLES)
+    let paired = Bootstrap::new(RESAMPLES)
         .seed(1)
-        .interval_grouped(&first.recording, |indices| over(&ours, indices) - over(&theirs, indices))
+        .paired_difference_grouped(&first.recording, |i| over(&ours, i), |i| over(&theirs, i))
         .map_err(Error::part("a paired interval"))?;
     // Each recording once: recognised where it was in more than half of its tests.
     let mut tests: BTreeMap<usize, (f64, f64, f64)> = BTreeMap::new();
@@ -290,14 +294,14 @@ fn compare(scheme: Scheme, against: &str, first: &Pool, other: &Pool) -> Result<
     let ours: Vec<bool> = tests.values().map(|(ours, _, count)| 2.0 * ours > *count).collect();
     let theirs: Vec<bool> = tests.values().map(|(_, theirs, count)| 2.0 * theirs > *count).collect();
     let test = mcnemar(&ours, &theirs).map_err(Error::part("McNemar's test"))?;
-    let difference = Figure { value: difference.value, low: difference.low, high: difference.high, n: tests.len() };
+    let difference = Figure::new(&paired.difference, tests.len());
     Ok(Comparison { scheme, against: against.to_owned(), difference, mcnemar_p: test.p_value })
 }
 
 fn per_species(pool: &Pool, data: &Dataset) -> Result<Vec<SpeciesScore>> {
     let report = ClassificationReport::new(&pool.truth, &pool.predicted, data.species.len())
         .map_err(Error::part("per-species scores"))?;
-    let rows = data.species.iter().zip(&report.classes).enumerate().map(|(index, (species, scores))| SpeciesScore {
+    let rows = data.species.iter().zip(&report.per_class).enumerate().map(|(index, (species, scores))| SpeciesScore {
         species: species.clone(),
         recall: scores.recall,
         precision: scores.precision,
@@ -306,6 +310,11 @@ fn per_species(pool: &Pool, data: &Dataset) -> Result<Vec<SpeciesScore>> {
         seconds: data.seconds_of(index),
     });
     Ok(rows.collect())
+}
+
+fn duration_correlation(species: &[SpeciesScore]) -> Option<f64> {
+    let tested = species.iter().filter(|species| species.tests > 0);
+    correlation(&tested.map(|species| (species.seconds, species.recall)).collect::<Vec<_>>())
 }
 
 /// Pearson's correlation; `None` where either side does not vary.

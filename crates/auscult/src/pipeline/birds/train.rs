@@ -194,6 +194,14 @@ impl Dataset {
         Ok(Self { recordings, species, labels, development, test, features })
     }
 
+    /// Total length of a species' recordings, seconds.
+    pub(crate) fn seconds_of(&self, species: usize) -> f64 {
+        let Some((front_end, features)) = self.features.first() else { return 0.0 };
+        let frames: usize =
+            features.iter().zip(&self.labels).filter(|(_, label)| **label == species).map(|(f, _)| f.frames()).sum();
+        frames as f64 / front_end.frame_rate()
+    }
+
     fn features(&self, front_end: &FrontEnd) -> Result<&[Features]> {
         self.features
             .iter()
@@ -210,8 +218,8 @@ fn statistics_front_end() -> FrontEnd {
 
 /// As scikit-learn's `MLPClassifier` trains: Adam 1e-3, batches of at most 200, 200 epochs, L2 of 1e-4.
 fn statistics_training(seed: u64) -> TrainParams {
-    let optimizer = OptimizerParams::Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 1e-4 };
-    TrainParams { epochs: 200, batch_size: 200, optimizer, seed, ..TrainParams::default() }
+    let adam = OptimizerParams::Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 1e-4 };
+    TrainParams::default().epochs(200_usize).batch_size(200_usize).optimizer(adam).seed(seed)
 }
 
 /// One thing to train and test.
@@ -361,7 +369,7 @@ impl<'a> Trainer<'a> {
         let failed = |error| Error::part(format!("training {name}"))(error);
         let mut classifier = Classifier::new(&contender.network, &shape, &self.data.species, seed, self.device)
             .map_err(failed)?;
-        let params = TrainParams { seed, ..contender.training.clone() };
+        let params = contender.training.clone().seed(seed);
         let held_out: Option<&dyn auscult_models_tch::Examples> =
             if split.test.is_empty() { None } else { Some(&held_out) };
         let curve = fit_classifier(&mut classifier, &train, held_out, &params, folder, name, observer)?;
@@ -535,7 +543,8 @@ fn fit_classifier(
     observer.begin(name, params.epochs as u64);
     let mut stopped = false;
     let history = train_classifier(classifier, train, held_out, params, Some(folder), &mut |progress| {
-        let flow = observer.advance(progress.epoch as u64, &progress.to_string());
+        let done = progress.epoch + usize::from(progress.finished.is_some());
+        let flow = observer.advance(done as u64, &format!("loss {:.3}", progress.loss));
         stopped |= flow.is_break();
         flow
     })

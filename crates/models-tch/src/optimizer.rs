@@ -293,3 +293,66 @@ fn clip(gradients: &mut [Tensor], longest: f64) -> std::result::Result<(), tch::
 pub(crate) fn sorted(store: &nn::VarStore) -> BTreeMap<String, Tensor> {
     store.variables().into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::{to_tensor, to_vec};
+    use tch::{Device, Kind, Reduction};
+
+    #[derive(Deserialize)]
+    struct Golden {
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        params: OptimizerParams,
+        clip_norm: Option<f64>,
+        /// Weight and bias after each step.
+        steps: Vec<Vec<f32>>,
+    }
+
+    /// The numbers of `tests/golden/generate.py`'s function of the same name.
+    fn formula(shape: &[i64], salt: f64) -> Tensor {
+        let count = shape.iter().product::<i64>();
+        let values: Vec<f32> =
+            (0..count).map(|index| ((index % 1009).pow(2) as f64 * 0.7 + salt).sin() as f32).collect();
+        to_tensor(&values, shape, Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn twenty_steps_equal_pytorchs() {
+        let golden: Golden = serde_json::from_str(include_str!("../tests/golden/optimizers.json")).unwrap();
+        let (x, y) = (formula(&[6, 4], 1.0), formula(&[6, 3], 2.0));
+        for Case { params, clip_norm, steps } in golden.cases {
+            let store = nn::VarStore::new(Device::Cpu);
+            let weight = store.root().add("weight", formula(&[3, 4], 3.0), true);
+            let bias = store.root().add("bias", formula(&[3], 4.0), true);
+            let mut optimizer = Optimizer::new(params, &store).unwrap();
+            let mut greatest = 0.0_f32;
+            assert_eq!(steps.len(), 20);
+            for expected in steps {
+                let loss = x.linear(&weight, Some(&bias)).mse_loss(&y, Reduction::Mean);
+                optimizer.step(&loss, params.learning_rate(), clip_norm).unwrap();
+                let found = [to_vec(&weight).unwrap(), to_vec(&bias).unwrap()].concat();
+                assert_eq!(found.len(), expected.len());
+                for (a, b) in found.iter().zip(&expected) {
+                    greatest = greatest.max((a - b).abs());
+                }
+            }
+            println!("{params:?} clip {clip_norm:?}: {greatest:e}");
+            assert!(greatest < 1e-6, "{params:?} clip {clip_norm:?}: {greatest:e}");
+        }
+    }
+
+    #[test]
+    fn gradients_are_clipped_together() {
+        let mut gradients = [3.0, 4.0].map(|v| Tensor::full([1], v, (Kind::Double, Device::Cpu)));
+        clip(&mut gradients, 10.0).unwrap();
+        assert_eq!(gradients[1].double_value(&[0]), 4.0);
+        clip(&mut gradients, 1.0).unwrap();
+        assert!((gradients[0].double_value(&[0]) - 0.6).abs() < 1e-6);
+        assert!((gradients[1].double_value(&[0]) - 0.8).abs() < 1e-6);
+    }
+}

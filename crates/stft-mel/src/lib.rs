@@ -4,6 +4,7 @@
 
 mod dct;
 mod error;
+mod fbank;
 mod framing;
 mod log_scale;
 mod mel;
@@ -15,11 +16,12 @@ mod window;
 
 pub use dct::dct_matrix;
 pub use error::{Error, Result};
+pub use fbank::{Fbank, FbankParams};
 pub use framing::{PadMode, frame_to_time, time_to_frame};
 pub use log_scale::{LogScale, Reference, amplitude_to_db, power_to_db};
 pub use mel::{MelFilterBank, MelNorm, MelParams, MelScale, MelTriangles};
 pub use mel_spectrogram::{MelSpectrogram, MelSpectrogramParams};
-pub use mfcc::{Mfcc, MfccParams};
+pub use mfcc::{EnergyTerm, Mfcc, MfccFrontEnd, MfccParams};
 pub use real::Real;
 pub use stft::{Stft, StftParams, magnitude_spectrogram, power_spectrogram};
 pub use window::Window;

@@ -139,3 +139,45 @@ fn parity_mfcc() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn parity_kaldi() -> Result<()> {
+    let x = signal();
+    for rate in [8000, 16000] {
+        let fbank = FbankParams::kaldi(rate).plan()?.process(x.view())?;
+        row!(format!("fbank, Kaldi, {rate} Hz"), fbank, matrix(&format!("kaldi_fbank_{rate}")), 1e-5);
+        let mfcc = MfccParams::kaldi(rate).plan()?.process(x.view())?;
+        row!(format!("mfcc, Kaldi, {rate} Hz"), mfcc, matrix(&format!("kaldi_mfcc_{rate}")), 1e-5);
+    }
+    let fbank = FbankParams::kaldi(16_000).snip_edges(false).plan()?.process(x.view())?;
+    row!("fbank, Kaldi, snip_edges off", fbank, matrix("kaldi_fbank_no_snip"), 1e-5);
+    let fbank = FbankParams::kaldi(16_000).n_mels(80).f_max(7600.0).window(Window::Hamming);
+    row!(
+        "fbank, Kaldi, 80 bands, Hamming",
+        fbank.plan()?.process(x.view())?,
+        matrix("kaldi_fbank_80_hamming"),
+        1e-5
+    );
+    let mfcc = MfccParams::kaldi(16_000).energy(EnergyTerm::C0).plan()?.process(x.view())?;
+    row!("mfcc, Kaldi, C0", mfcc, matrix("kaldi_mfcc_c0"), 1e-5);
+    Ok(())
+}
+
+#[test]
+fn parity_htk() -> Result<()> {
+    let x = signal().mapv(f64::from);
+    for rate in [8000, 16000] {
+        let fbank = FbankParams::htk(rate).plan()?.process(x.view())?;
+        row!(format!("fbank, HTK, {rate} Hz"), fbank, matrix(&format!("htk_fbank_{rate}")), 1e-12);
+        let mfcc = MfccParams::htk(rate).plan()?.process(x.view())?;
+        row!(format!("mfcc, HTK MFCC_E, {rate} Hz"), mfcc, matrix(&format!("htk_mfcc_e_{rate}")), 1e-12);
+    }
+    let htk = MfccParams::htk(16_000);
+    let raw = htk.clone().normalize_energy(false).plan()?.process(x.view())?;
+    row!("mfcc, HTK MFCC_E, ENORMALISE = F", raw, matrix("htk_mfcc_e_raw"), 1e-12);
+    let c0 = htk.clone().energy(EnergyTerm::C0).plan()?.process(x.view())?;
+    row!("mfcc, HTK MFCC_0", c0, matrix("htk_mfcc_0"), 1e-12);
+    let plain = htk.energy(EnergyTerm::None).n_mfcc(12).plan()?.process(x.view())?;
+    row!("mfcc, HTK MFCC", plain, matrix("htk_mfcc"), 1e-12);
+    Ok(())
+}

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     Workspace,
-    commands::{bench, doc, eval, parity, release, report, run, setup, test, tidy, train, validate},
+    commands::{bench, data, doc, eval, parity, release, report, run, setup, test, tidy, train, validate},
 };
 
 /// The driver of the auscult workspace.
@@ -20,6 +20,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Setup(setup::Args),
+    #[command(subcommand)]
+    Data(data::Command),
     Run(run::Args),
     Train(train::Args),
     Eval(eval::Args),
@@ -38,6 +40,7 @@ impl Cli {
     pub fn run(&self, workspace: &Workspace) -> Result<()> {
         match &self.command {
             Command::Setup(args) => setup::run(workspace, args),
+            Command::Data(command) => data::run(workspace, command),
             Command::Run(args) => run::run(workspace, args),
             Command::Train(args) => train::run(workspace, args),
             Command::Eval(args) => eval::run(workspace, args),

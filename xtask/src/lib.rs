@@ -18,18 +18,18 @@
 pub mod checksum;
 mod cli;
 pub mod commands;
-// pub mod datasets;
-// pub mod download;
+pub mod datasets;
+pub mod download;
 pub mod libtorch;
 pub mod lock;
-// pub mod manifest;
+pub mod manifest;
 mod outcome;
 pub mod pipelines;
 pub mod process;
 pub mod progress;
 pub mod python;
 pub mod system;
-// pub mod unpack;
+pub mod unpack;
 mod workspace;
 
 pub use crate::{

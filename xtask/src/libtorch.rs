@@ -136,10 +136,18 @@ pub fn adopt(workspace: &Workspace, folder: &Path) -> Result<Found> {
     let release = required(workspace)?;
     let folder = folder.canonicalize().with_context(|| format!("there is no {}", folder.display()))?;
     let found = Found::at(&folder).with_context(|| {
-        format!("{} is no libtorch: expected include/, lib/libtorch_cpu.so and build-version in it", folder.display())
+        format!(
+            "{} is no libtorch: expected include/, lib/libtorch_cpu.so and build-version in it",
+            folder.display()
+        )
     })?;
     if found.version != release.libtorch {
-        bail!("{} is libtorch {}, but Cargo.lock needs {}", folder.display(), found.version, release.libtorch);
+        bail!(
+            "{} is libtorch {}, but Cargo.lock needs {}",
+            folder.display(),
+            found.version,
+            release.libtorch
+        );
     }
     let own = own_folder(workspace);
     if own.canonicalize().ok().as_deref() != Some(&folder) {

@@ -67,7 +67,13 @@ impl Progress {
             Some(total) if self.done > 0 && total >= self.done => {
                 let rest = (total - self.done) as f64 / self.done as f64;
                 let left = self.started.elapsed().mul_f64(rest);
-                format!("{}: {} of {}, {} left", self.label, shown(self.done), shown(total), HumanDuration(left))
+                format!(
+                    "{}: {} of {}, {} left",
+                    self.label,
+                    shown(self.done),
+                    shown(total),
+                    HumanDuration(left)
+                )
             }
             _ => format!("{}: {}", self.label, shown(self.done)),
         }

@@ -11,7 +11,9 @@ pub const REQUIREMENTS: &str = "benches/peers/requirements.txt";
 /// A `python3` that has pip, or a message that says how to get one.
 pub fn with_pip() -> Result<Command> {
     if process::find_program("python3").is_none() {
-        return Err(Stop::Manual("python3 is missing: `apt-get install -y python3 python3-pip`".into()).into());
+        return Err(
+            Stop::Manual("python3 is missing: `apt-get install -y python3 python3-pip`".into()).into()
+        );
     }
     if !process::succeeds(Command::new("python3").args(["-m", "pip", "--version"])) {
         return Err(Stop::Manual("python3 has no pip: `apt-get install -y python3-pip`".into()).into());
@@ -32,7 +34,8 @@ pub fn venv(workspace: &Workspace) -> Result<PathBuf> {
     if !python.is_file() {
         let mut create = Command::new("python3");
         process::run(create.arg("-m").arg("venv").arg(&venv)).map_err(|error| {
-            error.context(Stop::Manual("python3 cannot make a venv: `apt-get install -y python3-venv`".into()))
+            error
+                .context(Stop::Manual("python3 cannot make a venv: `apt-get install -y python3-venv`".into()))
         })?;
     }
     let mut install = Command::new(&python);

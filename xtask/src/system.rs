@@ -62,7 +62,8 @@ impl SystemPackage {
     /// Installs it where that needs no password.
     pub fn install(&self) -> Result<Installed> {
         let Some(apt) = apt_get() else { return Ok(Installed::NotAllowed) };
-        let install = || process::run(apt().args(["install", "-y", "--no-install-recommends", self.apt])).is_ok();
+        let install =
+            || process::run(apt().args(["install", "-y", "--no-install-recommends", self.apt])).is_ok();
         // A fresh container has no package lists, so the first failure may only mean that.
         let installed = install() || (process::run(apt().arg("update")).is_ok() && install());
         Ok(if installed && self.version().is_some() { Installed::Yes } else { Installed::Failed })

@@ -121,5 +121,6 @@ pub(super) fn run_folders(workspace: &Workspace, pipelines: &[&str], run: &str) 
         }
     }
     let train = pipelines.first().context("there is a pipeline")?;
-    Err(Stop::Usage(format!("no run `{run}`: give a folder, or train one with `cargo xtask run {train}`")).into())
+    Err(Stop::Usage(format!("no run `{run}`: give a folder, or train one with `cargo xtask run {train}`"))
+        .into())
 }

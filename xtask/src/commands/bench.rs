@@ -39,7 +39,8 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         stems.as_ref().is_none_or(|stems| stems.contains(&name))
     };
     let (folder, extension) = if args.peers { (PEERS, "py") } else { ("benches/benches", "rs") };
-    let files: Vec<PathBuf> = files(&workspace.path(folder), extension)?.into_iter().filter(|f| wanted(f)).collect();
+    let files: Vec<PathBuf> =
+        files(&workspace.path(folder), extension)?.into_iter().filter(|f| wanted(f)).collect();
     if files.is_empty() {
         return Err(Stop::Usage(format!("{folder} has nothing for that crate")).into());
     }

@@ -8,11 +8,7 @@ use anyhow::Result;
 
 use crate::{
     Stop, Workspace,
-    commands::{
-        Auscult,
-        auscult::run_folders,
-        train::device,
-    },
+    commands::{Auscult, auscult::run_folders, train::device},
     pipelines, process,
 };
 
@@ -50,7 +46,12 @@ pub fn evaluate(workspace: &Workspace, auscult: &Auscult, args: &Args) -> Result
     auscult.check_device(args.device.as_deref())?;
     let mut line: Vec<OsString> = vec!["eval".into(), (&args.pipeline).into(), "--run".into()];
     line.extend(run_folders(workspace, &[&args.pipeline], &args.run)?.into_iter().map(Into::into));
-    line.extend(["--manifest".into(), there(&args.manifest)?.into(), "--root".into(), there(&args.root)?.into()]);
+    line.extend([
+        "--manifest".into(),
+        there(&args.manifest)?.into(),
+        "--root".into(),
+        there(&args.root)?.into(),
+    ]);
     if let Some(device) = &args.device {
         line.extend(["--device".into(), device.into()]);
     }

@@ -1,6 +1,6 @@
 //! One file per command: its arguments, and what it does.
 pub mod bench;
-// pub mod data;
+pub mod data;
 pub mod doc;
 pub mod eval;
 pub mod parity;

@@ -33,7 +33,11 @@ pub(super) fn all(workspace: &Workspace) -> Result<Vec<Package>> {
     let crates = workspace.path("crates");
     let package = |member: Member| {
         let folder = member.manifest_path.parent()?.strip_prefix(&crates).ok()?.to_str()?.to_owned();
-        Some(Package { name: member.name, folder, publishable: member.publish.is_none_or(|to| !to.is_empty()) })
+        Some(Package {
+            name: member.name,
+            folder,
+            publishable: member.publish.is_none_or(|to| !to.is_empty()),
+        })
     };
     Ok(metadata.packages.into_iter().filter_map(package).collect())
 }

@@ -41,9 +41,16 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         git.args(["status", "--short", "--"]).arg(&golden).current_dir(workspace.root());
         match process::capture(&mut git)?.trim() {
             "" => println!("{}: the golden files come out as committed", package.folder),
-            changed => println!("{}: golden files differ from the committed ones:\n{changed}", package.folder),
+            changed => {
+                println!("{}: golden files differ from the committed ones:\n{changed}", package.folder)
+            }
         }
-        process::run(cargo_with(workspace, &libtorch).args(["test", "--release", "--package", &package.name]))?;
+        process::run(cargo_with(workspace, &libtorch).args([
+            "test",
+            "--release",
+            "--package",
+            &package.name,
+        ]))?;
     }
     Ok(())
 }

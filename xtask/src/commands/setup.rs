@@ -82,16 +82,23 @@ fn table(workspace: &Workspace) -> Result<Vec<&'static str>> {
         Some(found) => {
             let device = if found.cuda { "CUDA" } else { "CPU" };
             let place = workspace.shown(&found.folder);
-            row("libtorch", &format!("{} ({device}) in {place}", found.version), &format!("for tch {}", needs.tch));
+            row(
+                "libtorch",
+                &format!("{} ({device}) in {place}", found.version),
+                &format!("for tch {}", needs.tch),
+            );
         }
         None => {
             row("libtorch", "missing", &format!("{} is needed: cargo xtask setup", needs.libtorch));
             missing.push("libtorch");
         }
     }
-    let gpu = process::capture(Command::new("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"]));
+    let gpu =
+        process::capture(Command::new("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"]));
     match gpu.ok().and_then(|text| text.lines().next().map(str::to_owned)) {
-        Some(name) => row("GPU", &name, "needs a libtorch with CUDA: set LIBTORCH, or `setup --libtorch DIR`"),
+        Some(name) => {
+            row("GPU", &name, "needs a libtorch with CUDA: set LIBTORCH, or `setup --libtorch DIR`")
+        }
         None => row("GPU", "none", "everything runs without one"),
     }
     Ok(missing)

@@ -21,7 +21,8 @@ pub struct Args {}
 
 /// Looks at every tracked file; lists all that is wrong.
 pub fn run(workspace: &Workspace, _: &Args) -> Result<()> {
-    let tracked = process::capture(Command::new("git").args(["ls-files", "-z"]).current_dir(workspace.root()))?;
+    let tracked =
+        process::capture(Command::new("git").args(["ls-files", "-z"]).current_dir(workspace.root()))?;
     let mut problems = Vec::new();
     for name in tracked.split('\0').filter(|name| !name.is_empty()) {
         let path = workspace.path(name);
@@ -113,7 +114,9 @@ mod tests {
 
     #[test]
     fn only_text_is_read() {
-        for (name, text) in [("a/b.rs", true), (".ci/run", true), ("data/x.mp3", false), ("LICENSE-MIT", false)] {
+        for (name, text) in
+            [("a/b.rs", true), (".ci/run", true), ("data/x.mp3", false), ("LICENSE-MIT", false)]
+        {
             assert_eq!(is_text(name), text, "{name}");
         }
     }

@@ -89,6 +89,22 @@ pub enum Error {
         /// All resamples.
         resamples: usize,
     },
+    /// A reference or estimate without any sound: the ratios have no value.
+    #[error(
+        "{what} source {index} is silent: leave the source (or the excerpt) out, its ratios are undefined"
+    )]
+    SilentSource {
+        /// `"reference"`, `"estimate"` or `"mixture"`.
+        what: &'static str,
+        /// Index of the source.
+        index: usize,
+    },
+    /// Delayed copies of the references cannot be told apart, even after diagonal loading.
+    #[error("the {tracks} reference tracks are linearly dependent: remove duplicates")]
+    LinearlyDependent {
+        /// Number of tracks (sources times channels).
+        tracks: usize,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -140,8 +140,88 @@ def uncertainty():
     )
 
 
+def signals():
+    """Sources and estimates as int16, `[reference or estimate, source, channel, sample]`, one array per case."""
+
+    def music(draw, sources, channels, samples):
+        time = np.arange(samples)
+        tracks = np.zeros((sources, channels, samples))
+        for j in range(sources):
+            pitch = 0.004 * (1 + j) * (1 + 0.1 * np.sin(time / 900 + j))
+            tone = sum(np.sin(2 * np.pi * k * np.cumsum(pitch)) / k for k in range(1, 6))
+            tone *= 0.6 + 0.4 * np.sin(time / 333 + 2 * j)
+            for c in range(channels):
+                tracks[j, c] = np.roll(tone, 3 * c) * (1 - 0.3 * c) + 0.3 * draw.normal(size=samples)
+        return tracks
+
+    def estimates(draw, references, leak, artifacts):
+        filtered = references + 0.4 * np.roll(references, 5, axis=-1)
+        others = references.sum(0, keepdims=True) - references
+        return filtered + leak * others + artifacts * draw.normal(size=references.shape)
+
+    def case(name, seed, sources, channels, samples, leak=0.2, artifacts=0.1, order=None, edit=None):
+        draw = np.random.default_rng(seed)
+        references = music(draw, sources, channels, samples)
+        guesses = estimates(draw, references, leak, artifacts)[order or slice(None)]
+        both = np.stack([references, guesses]) * 3000
+        if edit:
+            edit(both)
+        np.save(HERE / f"signals_{name}.npy", np.round(both).astype(np.int16))
+
+    def silence(both):
+        both[0, 1, :, 1000:2200] = 0
+
+    def perfect_except_gain(both):
+        both[1] = both[0]
+        both[1, :, :, 10] += 1
+
+    case("two", 0, 2, 1, 4000)
+    case("three_permuted", 1, 3, 1, 3000, order=[2, 0, 1])
+    case("four", 2, 4, 1, 3000, leak=0.1)
+    case("stereo", 3, 2, 2, 4000, order=[1, 0])
+    case("one", 4, 1, 1, 3000)
+    case("shorter_than_filter", 5, 2, 1, 300)
+    case("silent_stretch", 6, 2, 1, 4000, edit=silence)
+    case("nearly_perfect", 7, 2, 1, 3000, edit=perfect_except_gain)
+    case("tonal", 8, 2, 1, 4000, leak=0.01, artifacts=0.001)
+
+
+def separation():
+    import fast_bss_eval.numpy
+    import mir_eval.separation as v3
+    import museval.metrics as v4
+
+    signals()
+    cases = {}
+    for path in sorted(HERE.glob("signals_*.npy")):
+        reference, estimate = np.load(path).astype(float)
+        sources, channels, samples = reference.shape
+        window, hop = samples // 4, samples // 8
+        case = {"window": window, "hop": hop}
+        mono = reference[:, 0], estimate[:, 0]
+        images = reference.transpose(0, 2, 1), estimate.transpose(0, 2, 1)
+        framing = dict(window=window, hop=hop)
+        case["sources"] = v3.bss_eval_sources(*mono, compute_permutation=True)
+        case["sources_in_order"] = v3.bss_eval_sources(*mono, compute_permutation=False)
+        case["images"] = v3.bss_eval_images(*images, compute_permutation=True)
+        case["images_in_order"] = v3.bss_eval_images(*images, compute_permutation=False)
+        if window > 512:
+            case["sources_framewise"] = v3.bss_eval_sources_framewise(*mono, compute_permutation=True, **framing)
+            case["images_framewise"] = v3.bss_eval_images_framewise(*images, compute_permutation=True, **framing)
+        case["v4"] = v4.bss_eval(*images, compute_permutation=False, **framing)
+        case["v4_permuted"] = v4.bss_eval(*images, compute_permutation=True, **framing)
+        if sources > 1:
+            case["fast"] = fast_bss_eval.numpy.bss_eval_sources(*mono, compute_permutation=True)[:3]
+            case["scale_invariant"] = fast_bss_eval.numpy.si_bss_eval_sources(*mono, compute_permutation=True)[:3]
+            case["scale_invariant_zero_mean"] = fast_bss_eval.numpy.si_bss_eval_sources(
+                *mono, compute_permutation=True, zero_mean=True
+            )[:3]
+        cases[path.stem.removeprefix("signals_")] = case
+    write("separation", cases)
+
+
 def main():
-    for area in (classification, ranking, uncertainty):
+    for area in (classification, ranking, uncertainty, separation):
         area()
     packages = "numpy scipy scikit-learn mir_eval museval fast_bss_eval pyannote.metrics".split()
     write("versions", {name: importlib.metadata.version(name) for name in packages})

@@ -3,4 +3,5 @@
 mod classification;
 mod golden;
 mod ranking;
+mod separation;
 mod uncertainty;

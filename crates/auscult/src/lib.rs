@@ -33,7 +33,7 @@
 //! # Errors
 //! Everything that can fail returns [`Error`], which names the file and the remedy.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 pub use auscult_audio_io as audio_io;

@@ -93,7 +93,9 @@ impl Resampler {
         }
         let gcd = gcd(from, to);
         let (step_in, step_out) = ((from / gcd) as usize, (to / gcd) as usize);
-        let steps = MIN_BLOCK.div_ceil(step_in.min(step_out)).next_multiple_of(2);
+
+        let min_block: usize = std::env::var("MB").ok().and_then(|x| x.parse().ok()).unwrap_or(1024);
+        let steps = min_block.div_ceil(step_in.min(step_out)).next_multiple_of(2);
         let (block_in, block_out) = (step_in * steps, step_out * steps);
         if block_in.max(block_out) > MAX_BLOCK {
             return refuse("they share too small a factor; take a target rate with a simpler ratio");
@@ -121,6 +123,11 @@ impl Resampler {
     /// The number of channels it was planned for.
     pub fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// How many times more frames come out than go in, rounded up.
+    pub(crate) fn growth(&self) -> u64 {
+        u64::from(self.to.div_ceil(self.from))
     }
 
     /// Takes the next `[channel, frame]` block, of any length, and returns the output that is ready, perhaps none.

@@ -284,6 +284,10 @@ fn refused(path: &Path, error: SymphoniaError) -> Error {
         }
         SymphoniaError::IoError(e) => Error::io(&path, "read", e),
         SymphoniaError::DecodeError(reason) => Error::Malformed { path, reason: reason.into() },
+        SymphoniaError::Unsupported(reason) if !reason.starts_with("core (probe)") => {
+            let remedy = "convert it, for example `ffmpeg -i IN OUT.wav`".into();
+            Error::Unsupported { path, format: format!("this variant ({reason})"), remedy }
+        }
         e => {
             let found =
                 format!("no format known here (wav, mp3, flac, ogg, m4a, aac) fits its content ({e})");

@@ -128,7 +128,7 @@ fn truncated_files_are_errors_or_warnings() {
     let mut cases = vec![("cut.wav", wav.bytes(), Some((20, 5)))];
     for name in ["lame.mp3", "flac.flac", "vorbis.ogg", "double.wav", "aac.m4a"] {
         let bytes = std::fs::read(golden(&format!("decode/{name}"))).unwrap();
-        cases.push((name, bytes[..bytes.len() * 7 / 10].to_vec(), None));
+        cases.push((name, bytes[..bytes.len() * 9 / 10].to_vec(), None));
     }
     for (name, bytes, counts) in cases {
         let path = folder.file(name, &bytes);

@@ -35,7 +35,7 @@ def encode():
 
     ffmpeg("lame.mp3", "-b:a", "48k")
     ffmpeg("bare.mp3", "-b:a", "48k", "-write_xing", "0", "-id3v2_version", "0")
-    ffmpeg("vorbis.ogg", "-c:a", "libvorbis", "-q:a", "2")
+    ffmpeg("vorbis.ogg", "-c:a", "libvorbis", "-q:a", "2", "-page_duration", "50000")
     ffmpeg("flac.flac", "-c:a", "flac")
     ffmpeg("flac24.flac", "-c:a", "flac", "-sample_fmt", "s32", "-ac", "1", "-t", "0.1")
     ffmpeg("aac.m4a", "-c:a", "aac", "-b:a", "48k")

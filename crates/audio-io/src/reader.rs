@@ -361,7 +361,10 @@ impl AudioReader {
         }
         let planes = &self.decoded[..self.channels];
         match &mut self.resampler {
-            Some(resampler) => resampler.push_planes(planes, &mut self.ready),
+            Some(resampler) => {
+                let planes: Vec<&[f32]> = planes.iter().map(Vec::as_slice).collect();
+                resampler.push_planes(&planes, &mut self.ready);
+            }
             None => {
                 self.ready.iter_mut().zip(planes).for_each(|(ready, plane)| ready.extend_from_slice(plane))
             }

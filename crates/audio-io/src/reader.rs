@@ -213,8 +213,8 @@ impl AudioReader {
         self.channels
     }
 
-    /// The frames of all blocks together, where the file's header tells exactly: not for AAC, MP4, and mp3 without
-    /// a LAME header. A damaged file may hold fewer.
+    /// The frames of all blocks together, where the file's header tells exactly: not for Ogg, AAC, MP4, and mp3
+    /// without a LAME header. A damaged file may hold fewer.
     pub fn frames(&self) -> Option<u64> {
         self.frames
     }

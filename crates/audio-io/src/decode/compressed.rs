@@ -75,8 +75,9 @@ impl Compressed {
         // and only if the encoder left its delay in the header.
         let is_mp3 = parameters.codec == codec::CODEC_ID_MP3;
         let delay = if is_mp3 { track.delay } else { None };
+        // Ogg's count is the last time stamp, which real files start at other than 0: its end is told by a flag.
         let frames = track.num_frames.filter(|frames| match container {
-            "flac" | "ogg" => true,
+            "flac" => true,
             "mp3" => delay.is_some(),
             "wave" => (1..=bytes).contains(frames),
             _ => false,

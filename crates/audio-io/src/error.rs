@@ -66,7 +66,7 @@ pub enum Error {
     },
 
     /// A header that contradicts itself or the file.
-    #[error("{}: malformed: {reason}; decode it with another program and save it again, for example `ffmpeg -i IN OUT.wav`", path.display())]
+    #[error("{}: malformed: {reason}; fetch it again, or see whether another program can repair it: `ffmpeg -i IN OUT.wav`", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis, Slice};
 
 use crate::audio::{Audio, seconds_to_frames};
 use crate::decode::{self, Decode, Warning};
@@ -95,9 +95,7 @@ impl ReadOptions {
     /// As [`ReadOptions::read`].
     pub fn read_with_warnings(&self, path: impl AsRef<Path>) -> Result<(Audio, Vec<Warning>)> {
         let mut reader = self.open(path)?;
-        reader.reserve();
-        while reader.fill()? {}
-        let samples = from_planes(std::mem::take(&mut reader.ready));
+        let samples = reader.read_rest()?;
         Ok((Audio { samples, sample_rate: reader.sample_rate }, reader.warnings))
     }
 
@@ -215,8 +213,8 @@ impl AudioReader {
         self.channels
     }
 
-    /// The frames of all blocks together, where the file's header tells exactly: not for AAC, MP4, and mp3 without
-    /// a LAME header. A damaged file may hold fewer.
+    /// The frames of all blocks together, where the file's header tells exactly: not for Ogg, AAC, MP4, and mp3
+    /// without a LAME header. A damaged file may hold fewer.
     pub fn frames(&self) -> Option<u64> {
         self.frames
     }
@@ -253,12 +251,37 @@ impl AudioReader {
         self.ready.first().map_or(0, Vec::len) - self.taken
     }
 
-    /// Makes room for a whole file, but never more than its size makes credible: a header is only a claim.
-    fn reserve(&mut self) {
+    /// All frames at once. Where their number is known they go straight to their places.
+    fn read_rest(&mut self) -> Result<Array2<f32>> {
+        let Some(frames) = self.credible_frames() else {
+            while self.fill()? {}
+            return Ok(from_planes(std::mem::take(&mut self.ready)));
+        };
+        let mut samples = Array2::zeros((self.channels, frames));
+        let mut end = 0;
+        loop {
+            let more = self.fill()?;
+            let start = end;
+            end = (start + self.available()).min(frames);
+            for (mut row, plane) in samples.rows_mut().into_iter().zip(&mut self.ready) {
+                let place = row.as_slice_mut().and_then(|row| row.get_mut(start..end));
+                place.into_iter().for_each(|place| place.copy_from_slice(&plane[..end - start]));
+                plane.clear();
+            }
+            if !more {
+                break;
+            }
+        }
+        // A damaged file can hold less than its header says.
+        Ok(if end < frames { samples.slice_axis(Axis(1), Slice::from(..end)).to_owned() } else { samples })
+    }
+
+    /// The frames the header claims, unless the file is far too small for them.
+    fn credible_frames(&self) -> Option<usize> {
         let bytes = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
-        let credible = bytes.saturating_mul(32) / self.channels as u64;
-        let frames = self.frames.unwrap_or(0).min(credible) as usize;
-        self.ready.iter_mut().for_each(|plane| plane.reserve_exact(frames));
+        let claimed = self.frames?.checked_mul(self.channels as u64)?;
+        let samples_at_file_rate = claimed / self.resampler.as_ref().map_or(1, Resampler::growth);
+        usize::try_from(self.frames?).ok().filter(|_| samples_at_file_rate <= bytes.saturating_mul(32))
     }
 
     /// Decodes one chunk and appends what comes out of it to `ready`. False at the end.
@@ -299,19 +322,23 @@ impl AudioReader {
     /// Refuses or replaces NaN and infinities.
     fn check_finite(&mut self) -> Result<()> {
         let mut replaced = 0;
+        let mut first: Option<(usize, usize, f32)> = None;
         for (channel, plane) in self.decoded.iter_mut().enumerate() {
             // `all` within a chunk would leave early and so not vectorise; this does.
             if plane.chunks(256).all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite())) {
                 continue;
             }
             for (frame, x) in plane.iter_mut().enumerate().filter(|(_, x)| !x.is_finite()) {
-                if self.strict {
-                    let frame = self.position + frame as u64;
-                    return Err(Error::NotFinite { path: self.path.clone(), channel, frame, value: *x });
+                if first.is_none_or(|(earliest, ..)| frame < earliest) {
+                    first = Some((frame, channel, *x));
                 }
                 *x = 0.0;
                 replaced += 1;
             }
+        }
+        if let (true, Some((frame, channel, value))) = (self.strict, first) {
+            let frame = self.position + frame as u64;
+            return Err(Error::NotFinite { path: self.path.clone(), channel, frame, value });
         }
         if replaced > 0 {
             let count = self.warnings.iter_mut().find_map(|warning| match warning {
@@ -334,7 +361,10 @@ impl AudioReader {
         }
         let planes = &self.decoded[..self.channels];
         match &mut self.resampler {
-            Some(resampler) => resampler.push_planes(planes, &mut self.ready),
+            Some(resampler) => {
+                let planes: Vec<&[f32]> = planes.iter().map(Vec::as_slice).collect();
+                resampler.push_planes(&planes, &mut self.ready);
+            }
             None => {
                 self.ready.iter_mut().zip(planes).for_each(|(ready, plane)| ready.extend_from_slice(plane))
             }

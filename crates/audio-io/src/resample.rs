@@ -1,5 +1,6 @@
 use ndarray::{Array2, ArrayView2};
-use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
+use rubato::audioadapter::Adapter;
+use rubato::audioadapter_buffers::direct::{SequentialSliceOfSlices, SequentialSliceOfVecs};
 use rubato::{Fft, FixedSync, Resampler as _};
 
 use crate::error::{Error, Result};
@@ -93,6 +94,7 @@ impl Resampler {
         }
         let gcd = gcd(from, to);
         let (step_in, step_out) = ((from / gcd) as usize, (to / gcd) as usize);
+
         let steps = MIN_BLOCK.div_ceil(step_in.min(step_out)).next_multiple_of(2);
         let (block_in, block_out) = (step_in * steps, step_out * steps);
         if block_in.max(block_out) > MAX_BLOCK {
@@ -121,6 +123,11 @@ impl Resampler {
     /// The number of channels it was planned for.
     pub fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// How many times more frames come out than go in, rounded up.
+    pub(crate) fn growth(&self) -> u64 {
+        u64::from(self.to.div_ceil(self.from))
     }
 
     /// Takes the next `[channel, frame]` block, of any length, and returns the output that is ready, perhaps none.
@@ -154,22 +161,11 @@ impl Resampler {
     }
 
     /// Appends to `out`, one vector a channel. `planes` holds one slice a channel, all of one length.
-    pub(crate) fn push_planes<P: AsRef<[f32]>>(&mut self, planes: &[P], out: &mut [Vec<f32>]) {
-        let frames = planes.first().map_or(0, |plane| plane.as_ref().len());
-        self.received += frames as u64;
-        let Some(engine) = &mut self.engine else {
-            for (out, plane) in out.iter_mut().zip(planes) {
-                out.extend_from_slice(plane.as_ref());
-            }
-            return;
-        };
-        // Block-sized bites keep `pending` short however long the input is.
-        let mut start = 0;
-        while start < frames {
-            let end = frames.min(start + engine.block_in);
-            engine.take(planes, start, end);
-            self.emitted += engine.run(out, u64::MAX);
-            start = end;
+    pub(crate) fn push_planes(&mut self, planes: &[&[f32]], out: &mut [Vec<f32>]) {
+        self.received += planes.first().map_or(0, |plane| plane.len()) as u64;
+        match &mut self.engine {
+            Some(engine) => self.emitted += engine.feed(planes, out),
+            None => out.iter_mut().zip(planes).for_each(|(out, plane)| out.extend_from_slice(plane)),
         }
     }
 
@@ -177,13 +173,12 @@ impl Resampler {
     pub(crate) fn finish_into(&mut self, out: &mut [Vec<f32>]) {
         if let Some(engine) = &mut self.engine {
             let total = output_frames(self.received, self.from, self.to);
-            if self.received > 0 {
-                engine.prime();
-                engine.extend_behind();
+            if total > 0 {
+                engine.end();
             }
             while self.emitted < total {
                 engine.fill_block();
-                self.emitted += engine.run(out, total - self.emitted);
+                self.emitted += engine.run_pending(out, total - self.emitted);
             }
             engine.reset();
         }
@@ -196,38 +191,70 @@ impl Engine {
         self.block_in / 2
     }
 
-    /// Accepts frames `start..end` of the input.
-    fn take<P: AsRef<[f32]>>(&mut self, planes: &[P], start: usize, end: usize) {
-        let half = self.half();
-        for ((history, pending), plane) in self.history.iter_mut().zip(&mut self.pending).zip(planes) {
-            let new = &plane.as_ref()[start..end];
-            history.extend_from_slice(new);
-            if self.primed {
-                pending.extend_from_slice(new);
-                history.drain(..history.len().saturating_sub(half + 1));
+    /// Takes input, one slice a channel; appends the output of every block it completes and returns its frames.
+    fn feed(&mut self, planes: &[&[f32]], out: &mut [Vec<f32>]) -> u64 {
+        let frames = planes.first().map_or(0, |plane| plane.len());
+        let mut start = 0;
+        if !self.primed {
+            start = frames.min(self.half() + 1 - self.history[0].len());
+            for (history, plane) in self.history.iter_mut().zip(planes) {
+                history.extend_from_slice(&plane[..start]);
             }
-        }
-        if !self.primed && self.history.first().is_some_and(|history| history.len() > half) {
+            if self.history[0].len() <= self.half() {
+                return 0;
+            }
             self.prime();
         }
+        self.remember(planes, start);
+
+        let mut emitted = 0;
+        if !self.pending[0].is_empty() {
+            let missing = self.pending[0].len().next_multiple_of(self.block_in) - self.pending[0].len();
+            let end = frames.min(start + missing);
+            for (pending, plane) in self.pending.iter_mut().zip(planes) {
+                pending.extend_from_slice(&plane[start..end]);
+            }
+            start = end;
+            emitted += self.run_pending(out, u64::MAX);
+        }
+        // The bulk of a long input goes to the transform without a detour.
+        if let Ok(input) = SequentialSliceOfSlices::new(planes, planes.len(), frames) {
+            while frames - start >= self.block_in {
+                emitted += self.run_block(&input, start, out, u64::MAX);
+                start += self.block_in;
+            }
+        }
+        for (pending, plane) in self.pending.iter_mut().zip(planes) {
+            pending.extend_from_slice(&plane[start..]);
+        }
+        emitted
     }
 
-    /// Puts half a block of odd extension, then the frames held back so far, into `pending`.
+    /// Half a block of odd extension, then the frames held back so far.
     fn prime(&mut self) {
-        if self.primed {
-            return;
-        }
         let half = self.half();
-        for (history, pending) in self.history.iter_mut().zip(&mut self.pending) {
+        for (history, pending) in self.history.iter().zip(&mut self.pending) {
             pending.extend((1..=half).rev().map(|distance| odd_extension(history.iter(), distance)));
             pending.extend_from_slice(history);
-            history.drain(..history.len().saturating_sub(half + 1));
         }
         self.primed = true;
     }
 
+    /// Keeps the most recent frames for the extension at the end.
+    fn remember(&mut self, planes: &[&[f32]], start: usize) {
+        let keep = self.half() + 1;
+        for (history, plane) in self.history.iter_mut().zip(planes) {
+            let new = &plane[start.max(plane.len().saturating_sub(keep))..];
+            history.drain(..(history.len() + new.len()).saturating_sub(keep).min(history.len()));
+            history.extend_from_slice(new);
+        }
+    }
+
     /// Half a block of odd extension behind the last frame.
-    fn extend_behind(&mut self) {
+    fn end(&mut self) {
+        if !self.primed {
+            self.prime();
+        }
         let half = self.half();
         for (history, pending) in self.history.iter().zip(&mut self.pending) {
             pending.extend((1..=half).map(|distance| odd_extension(history.iter().rev(), distance)));
@@ -242,38 +269,38 @@ impl Engine {
     }
 
     /// Transforms every whole block in `pending`; appends at most `limit` frames to `out` and returns how many.
-    fn run(&mut self, out: &mut [Vec<f32>], limit: u64) -> u64 {
+    fn run_pending(&mut self, out: &mut [Vec<f32>], limit: u64) -> u64 {
+        let mut pending = std::mem::take(&mut self.pending);
+        let available = pending[0].len();
         let (mut start, mut emitted) = (0, 0);
-        let available = self.pending.first().map_or(0, Vec::len);
-        while available - start >= self.block_in && emitted < limit {
-            self.transform(start);
-            start += self.block_in;
-            if std::mem::take(&mut self.first_block) {
-                continue;
+        if let Ok(input) = SequentialSliceOfVecs::new(&pending[..], pending.len(), available) {
+            while available - start >= self.block_in && emitted < limit {
+                emitted += self.run_block(&input, start, out, limit - emitted);
+                start += self.block_in;
             }
-            let count = (limit - emitted).min(self.block_out as u64);
-            for (out, block) in out.iter_mut().zip(&self.block) {
-                out.extend_from_slice(&block[..count as usize]);
-            }
-            emitted += count;
         }
-        for pending in &mut self.pending {
-            pending.drain(..start);
-        }
+        pending.iter_mut().for_each(|plane| drop(plane.drain(..start)));
+        self.pending = pending;
         emitted
     }
 
-    /// One block of `pending`, from `start`, into `self.block`.
-    fn transform(&mut self, start: usize) {
-        let (channels, frames) = (self.pending.len(), start + self.block_in);
+    /// Transforms the block of `input` at `start`; appends at most `limit` frames to `out` and returns how many.
+    fn run_block(&mut self, input: &dyn Adapter<f32>, start: usize, out: &mut [Vec<f32>], limit: u64) -> u64 {
         let indexing = rubato::Indexing::new().input_offset(start);
-        let input = SequentialSliceOfVecs::new(&self.pending, channels, frames);
-        let output = SequentialSliceOfVecs::new_mut(&mut self.block, channels, self.block_out);
-        // The sizes are those the plan was made for; anything else is a defect of this file.
-        if let (Ok(input), Ok(mut output)) = (input, output) {
-            let done = self.fft.process_into_buffer(&input, &mut output, Some(&indexing));
+        let channels = self.block.len();
+        if let Ok(mut block) = SequentialSliceOfVecs::new_mut(&mut self.block, channels, self.block_out) {
+            // The sizes are those of the plan; anything else would be a defect of this file.
+            let done = self.fft.process_into_buffer(input, &mut block, Some(&indexing));
             debug_assert!(done.is_ok_and(|sizes| sizes == (self.block_in, self.block_out)));
         }
+        if std::mem::take(&mut self.first_block) {
+            return 0;
+        }
+        let count = limit.min(self.block_out as u64);
+        for (out, block) in out.iter_mut().zip(&self.block) {
+            out.extend_from_slice(&block[..count as usize]);
+        }
+        count
     }
 
     fn reset(&mut self) {

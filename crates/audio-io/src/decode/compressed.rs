@@ -75,8 +75,9 @@ impl Compressed {
         // and only if the encoder left its delay in the header.
         let is_mp3 = parameters.codec == codec::CODEC_ID_MP3;
         let delay = if is_mp3 { track.delay } else { None };
+        // Ogg's count is the last time stamp, which real files start at other than 0: its end is told by a flag.
         let frames = track.num_frames.filter(|frames| match container {
-            "flac" | "ogg" => true,
+            "flac" => true,
             "mp3" => delay.is_some(),
             "wave" => (1..=bytes).contains(frames),
             _ => false,
@@ -284,6 +285,10 @@ fn refused(path: &Path, error: SymphoniaError) -> Error {
         }
         SymphoniaError::IoError(e) => Error::io(&path, "read", e),
         SymphoniaError::DecodeError(reason) => Error::Malformed { path, reason: reason.into() },
+        SymphoniaError::Unsupported(reason) if !reason.starts_with("core (probe)") => {
+            let remedy = "convert it, for example `ffmpeg -i IN OUT.wav`".into();
+            Error::Unsupported { path, format: format!("this variant ({reason})"), remedy }
+        }
         e => {
             let found =
                 format!("no format known here (wav, mp3, flac, ogg, m4a, aac) fits its content ({e})");

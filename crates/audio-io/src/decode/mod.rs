@@ -104,3 +104,22 @@ fn open_compressed(
         "build auscult-audio-io with its default feature `symphonia`, or convert the file to 16-bit WAV";
     Err(Error::Unsupported { path: path.to_owned(), format: format.into(), remedy: remedy.into() })
 }
+
+#[cfg(all(test, not(feature = "symphonia")))]
+mod tests {
+    use crate::{Audio, Error, SampleFormat, read, write_wav};
+
+    #[test]
+    fn wav_alone_needs_no_feature() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let audio = Audio::new(ndarray::array![[0.5, -0.5]], 8000).unwrap();
+        write_wav(&path, &audio, SampleFormat::F32).unwrap();
+        assert_eq!(read(&path).unwrap(), audio);
+        std::fs::write(&path, b"fLaC\0\0\0\x22").unwrap();
+        let error = read(&path).unwrap_err();
+        assert!(
+            matches!(error, Error::Unsupported { .. }) && error.to_string().contains("feature `symphonia`")
+        );
+    }
+}

@@ -54,7 +54,7 @@ pub(super) fn sniff(path: &Path, mut file: &File) -> Result<Format> {
     };
 
     if let Some((_, _, format)) = UNSUPPORTED.iter().find(has) {
-        let remedy = "convert it, for example `ffmpeg -i IN OUT.flac` or, in pieces, OUT.wav".into();
+        let remedy = "convert it, for example `ffmpeg -i IN OUT.flac`".into();
         return Err(Error::Unsupported { path: path.to_owned(), format: format.to_string(), remedy });
     }
     if let Some((_, _, what)) = NOT_AUDIO.iter().find(has) {

@@ -162,8 +162,19 @@ fn deinterleave<const BYTES: usize>(
     sample: impl Fn([u8; BYTES]) -> f32 + Copy,
 ) {
     let (samples, _) = bytes.as_chunks::<BYTES>();
-    let channels = planes.len();
-    for (channel, plane) in planes.iter_mut().enumerate() {
-        plane.extend(samples.iter().skip(channel).step_by(channels).map(|&x| sample(x)));
+    match planes {
+        [mono] => mono.extend(samples.iter().map(|&x| sample(x))),
+        // Written out because it is common and, with a fixed stride, twice as fast.
+        [left, right] => {
+            let (pairs, _) = samples.as_chunks::<2>();
+            left.extend(pairs.iter().map(|&[x, _]| sample(x)));
+            right.extend(pairs.iter().map(|&[_, x]| sample(x)));
+        }
+        planes => {
+            let channels = planes.len();
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                plane.extend(samples.chunks_exact(channels).map(|frame| sample(frame[channel])));
+            }
+        }
     }
 }

@@ -17,8 +17,8 @@ fn agrees_with_libsndfile(name: &str, decibels: f64) {
 
 #[test]
 fn lossy_formats_agree_with_libsndfile() {
-    agrees_with_libsndfile("lame.mp3", 90.0);
-    agrees_with_libsndfile("vorbis.ogg", 90.0);
+    agrees_with_libsndfile("lame.mp3", 110.0);
+    agrees_with_libsndfile("vorbis.ogg", 110.0);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn mp3_without_header_keeps_its_delay() {
     let expected = npy2("decode/bare.mp3.npy");
     println!("ours {:?}, libsndfile {:?}", audio.samples.dim(), expected.dim());
     assert_eq!(audio.samples.dim(), expected.dim());
-    assert!(snr(expected.view(), audio.samples.view()) > 90.0);
+    assert!(snr(expected.view(), audio.samples.view()) > 110.0);
     assert_eq!(AudioReader::open(&path).unwrap().frames(), None);
 }
 
@@ -53,7 +53,7 @@ fn aac_is_ffmpeg_with_the_delay_in_front() {
         assert!(frames >= 6400);
         let snr = snr(expected.slice(s![.., ..frames]), ours.slice(s![.., ..frames]));
         println!("{name}: {snr:.1} dB");
-        assert!(snr > 60.0, "{name}: {snr} dB");
+        assert!(snr > 110.0, "{name}: {snr} dB");
     }
 }
 
@@ -128,7 +128,7 @@ fn truncated_files_are_errors_or_warnings() {
     let mut cases = vec![("cut.wav", wav.bytes(), Some((20, 5)))];
     for name in ["lame.mp3", "flac.flac", "vorbis.ogg", "double.wav", "aac.m4a"] {
         let bytes = std::fs::read(golden(&format!("decode/{name}"))).unwrap();
-        cases.push((name, bytes[..bytes.len() * 7 / 10].to_vec(), None));
+        cases.push((name, bytes[..bytes.len() * 9 / 10].to_vec(), None));
     }
     for (name, bytes, counts) in cases {
         let path = folder.file(name, &bytes);

@@ -2,7 +2,7 @@
 
 use tch::{Tensor, nn};
 
-use crate::error::{During, Result};
+use crate::error::{During, Error, Result};
 use crate::init::Init;
 
 /// A differentiable map from a batch of inputs to a batch of outputs.
@@ -87,6 +87,12 @@ impl BatchNorm2d {
 
 impl Layer for BatchNorm2d {
     fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor> {
+        // libtorch would divide by zero and leave NaN in `running_var`.
+        if train && input.numel() == self.weight.numel() {
+            let expected =
+                "such that no batch is left with one example, where feature maps end as single pixels";
+            return Err(Error::parameter("batch_size", "a size that leaves one example over", expected));
+        }
         input
             .f_batch_norm(
                 Some(&self.weight),

@@ -100,14 +100,14 @@ def formula(shape, salt):
 
 
 def set_by_formula(module):
-    """Weights as large as a trained network's; variances positive."""
+    """Weights as large as a trained network's; variances and scales of batch norms near 1."""
     with torch.no_grad():
         state = {n: t for n, t in module.state_dict().items() if not n.endswith("num_batches_tracked")}
         for salt, name in enumerate(sorted(state)):
             tensor = state[name]
             inputs = math.prod(tensor.shape[1:])
             value = formula(tuple(tensor.shape), salt) * np.float32(math.sqrt(6 / inputs) if tensor.ndim > 1 else 0.1)
-            if name.endswith("running_var"):
+            if name.endswith("running_var") or (name.endswith("weight") and tensor.ndim == 1):
                 value = value + np.float32(1)
             tensor.copy_(torch.from_numpy(value))
 

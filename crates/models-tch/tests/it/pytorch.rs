@@ -49,7 +49,8 @@ fn set_by_formula(classifier: &mut Classifier) {
         .enumerate()
         .map(|(salt, (name, shape))| {
             assert!(!name.contains("__"), "{name} was used twice");
-            let shift = if name.ends_with("running_var") { 1.0 } else { 0.0 };
+            let near_one = name.ends_with("running_var") || (name.ends_with("weight") && shape.len() == 1);
+            let shift = if near_one { 1.0 } else { 0.0 };
             let numbers = formula(shape.iter().product(), salt as f64);
             let inputs: usize = shape[1..].iter().product();
             let scale = if shape.len() > 1 { (6.0 / inputs as f64).sqrt() as f32 } else { 0.1 };

@@ -153,6 +153,20 @@ fn unusable_parameters_are_named() {
     assert_eq!(refused(params(1).schedule(Schedule::Plateau { patience: 1, factor: 0.0 }), true), "factor");
 }
 
+#[test]
+fn a_batch_too_small_for_its_statistics_is_refused() {
+    one_thread();
+    let mut network =
+        Classifier::new(&small_resnet(), &[1, 4, 4], &crate::common::names(3), 0, Device::Cpu).unwrap();
+    let examples = crate::common::Lines { len: 5, size: 4, seed: 1 };
+    let mut run = |batch_size| {
+        let watch = &mut |_: &Progress| ControlFlow::Continue(());
+        train_classifier(&mut network, &examples, None, &params(1).batch_size(batch_size), None, watch)
+    };
+    assert!(matches!(run(4), Err(Error::Parameter { name: "batch_size", .. })));
+    run(3).unwrap();
+}
+
 struct Unfair;
 
 impl Examples for Unfair {

@@ -7,7 +7,7 @@ use num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::error::{Error, Result, check};
-use crate::mel_spectrogram::Power;
+use crate::mel_spectrogram::Exponent;
 use crate::{MelFilterBank, MelNorm, MelParams, MelScale, MelTriangles, Real, Window};
 
 /// A speech filter bank: short frames, each treated on its own. [`plan`](FbankParams::plan) checks it.
@@ -181,7 +181,7 @@ impl FbankParams {
             window: self.window.symmetric(length).to_vec().into(),
             fft: RealFftPlanner::new().plan_fft_forward(n_fft),
             filters: mel.filter_bank(n_fft)?,
-            power: Power::of(self.power),
+            power: Exponent::of(self.power),
             params: self.clone(),
         })
     }
@@ -196,7 +196,7 @@ pub struct Fbank<T: Real = f32> {
     window: Arc<[T]>,
     fft: Arc<dyn RealToComplex<T>>,
     filters: MelFilterBank<T>,
-    power: Power,
+    power: Exponent,
 }
 
 impl<T: Real> std::fmt::Debug for Fbank<T> {
@@ -301,7 +301,7 @@ impl<T: Real> Fbank<T> {
 
         let coefficient = T::of(self.params.preemphasis);
         for n in (1..frame.len()).rev() {
-            frame[n] = frame[n] - coefficient * frame[n - 1];
+            frame[n] -= coefficient * frame[n - 1];
         }
         frame[0] -= coefficient * frame[0];
 

@@ -52,25 +52,25 @@ impl MelSpectrogramParams {
         Ok(MelSpectrogram {
             stft: self.stft.plan()?,
             filters: self.mel.filter_bank(self.stft.n_fft)?,
-            power: Power::of(self.power),
+            power: Exponent::of(self.power),
         })
     }
 }
 
 /// The exponent of the magnitude; the usual two need no `powf`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Power {
-    Magnitude,
-    Power,
+pub(crate) enum Exponent {
+    One,
+    Two,
     Other(f64),
 }
 
-impl Power {
+impl Exponent {
     pub(crate) fn of(exponent: f64) -> Self {
         match exponent {
-            1.0 => Power::Magnitude,
-            2.0 => Power::Power,
-            other => Power::Other(other),
+            1.0 => Exponent::One,
+            2.0 => Exponent::Two,
+            other => Exponent::Other(other),
         }
     }
 
@@ -78,9 +78,11 @@ impl Power {
     pub(crate) fn of_spectrum<T: Real>(self, spectrum: &[Complex<T>], out: &mut [T]) {
         let bins = out.iter_mut().zip(spectrum);
         match self {
-            Power::Power => bins.for_each(|(p, x)| *p = x.norm_sqr()),
-            Power::Magnitude => bins.for_each(|(p, x)| *p = x.norm_sqr().sqrt()),
-            Power::Other(exponent) => bins.for_each(|(p, x)| *p = x.norm_sqr().powf(T::of(exponent / 2.0))),
+            Exponent::Two => bins.for_each(|(p, x)| *p = x.norm_sqr()),
+            Exponent::One => bins.for_each(|(p, x)| *p = x.norm_sqr().sqrt()),
+            Exponent::Other(exponent) => {
+                bins.for_each(|(p, x)| *p = x.norm_sqr().powf(T::of(exponent / 2.0)))
+            }
         }
     }
 }
@@ -92,7 +94,7 @@ impl Power {
 pub struct MelSpectrogram<T: Real = f32> {
     stft: Stft<T>,
     filters: MelFilterBank<T>,
-    power: Power,
+    power: Exponent,
 }
 
 impl<T: Real> MelSpectrogram<T> {

@@ -1,4 +1,7 @@
 //! Integration tests, in one binary.
 
+mod features;
 mod golden;
 mod parity;
+mod stft;
+mod streaming;

@@ -6,7 +6,8 @@ use num_complex::Complex;
 use crate::error::{Error, Result, check_len};
 use crate::framing::{Framing, PadMode};
 use crate::mel_spectrogram::MelScratch;
-use crate::stft::{Scratch, Synthesis, normalised};
+use crate::real_fft::Spectrum;
+use crate::stft::{Synthesis, interleave, normalised};
 use crate::{MelSpectrogram, Real, Stft};
 
 /// The samples some future frame still needs, padding included.
@@ -139,13 +140,13 @@ impl<T: Real> FrameQueue<T> {
 pub struct StreamingStft<T: Real = f32> {
     stft: Stft<T>,
     queue: FrameQueue<T>,
-    scratch: Scratch<T>,
+    buffers: Spectrum<T>,
 }
 
 impl<T: Real> Stft<T> {
     /// A stream with this plan.
     pub fn stream(&self) -> StreamingStft<T> {
-        StreamingStft { queue: FrameQueue::new(self.framing), scratch: self.scratch(), stft: self.clone() }
+        StreamingStft { queue: FrameQueue::new(self.framing), buffers: self.buffers(), stft: self.clone() }
     }
 
     /// A resynthesis stream with this plan.
@@ -193,10 +194,10 @@ impl<T: Real> StreamingStft<T> {
 
     fn ready_frames(&mut self) -> Array2<Complex<T>> {
         let mut out = Array2::zeros((self.queue.ready(), self.stft.n_bins()));
-        for mut row in out.rows_mut() {
+        for row in out.rows_mut() {
             let start = self.queue.take();
-            let spectrum = self.stft.spectrum_at(&self.queue.samples, start, &mut self.scratch);
-            row.assign(&ArrayView1::from(spectrum));
+            self.stft.spectrum_at(&self.queue.samples, start, &mut self.buffers);
+            interleave(&self.buffers, row);
         }
         out
     }

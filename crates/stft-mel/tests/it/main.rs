@@ -3,5 +3,7 @@
 mod features;
 mod golden;
 mod parity;
+#[cfg(feature = "serde")]
+mod recipes;
 mod stft;
 mod streaming;

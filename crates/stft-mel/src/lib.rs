@@ -20,7 +20,7 @@
 //! * Defaults are those of librosa 0.11: periodic Hann, hop a quarter of the window, centred frames, **zero** padding.
 //!   librosa before 0.10 and `torch.stft` mirror the signal: [`PadMode::Reflect`].
 //! * A reflected signal must be longer than `n_fft / 2`; a causal one must hold a whole frame, or set
-//!   [`pad_end`](StftParams::pad_end). Shorter ones are an [`Error`] that says so; nothing is padded silently.
+//!   [`pad_end`](StftParams::pad_end()). Shorter ones are an [`Error`] that says so; nothing is padded silently.
 //! * NaN samples make NaN frames, as in librosa; only the separations refuse them.
 //! * The same input gives the same output, bit for bit, in batch and in a stream: frames do not share arithmetic.
 //!

@@ -52,6 +52,14 @@ pub enum Error {
         /// Hop in samples.
         hop_length: usize,
     },
+    /// A value is NaN or infinite where none may be.
+    #[error("{what} holds a NaN or an infinity (element {at}); clean the signal first")]
+    NotFinite {
+        /// Which array.
+        what: &'static str,
+        /// Index of the first such element, in row-major order.
+        at: usize,
+    },
     /// A stream was pushed to after `finish`.
     #[error("the stream is finished; call reset() before pushing the next signal")]
     StreamFinished,

@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1};
-use num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::error::{Error, Result, check};
-use crate::mel_spectrogram::Power;
+use crate::mel_spectrogram::Exponent;
+use crate::real_fft::RealFft;
 use crate::{MelFilterBank, MelNorm, MelParams, MelScale, MelTriangles, Real, Window};
 
 /// A speech filter bank: short frames, each treated on its own. [`plan`](FbankParams::plan) checks it.
 ///
 /// Samples are given in [-1, 1] and scaled to the 16-bit range the toolkits work in, so that levels and floors agree
 /// with theirs. There is no dither: the same input gives the same output.
+///
+/// With `serde`, every field must be given: the toolkits' defaults differ.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct FbankParams {
     /// Sample rate in Hz.
@@ -179,9 +176,9 @@ impl FbankParams {
             length,
             shift,
             window: self.window.symmetric(length).to_vec().into(),
-            fft: RealFftPlanner::new().plan_fft_forward(n_fft),
+            fft: RealFft::new(n_fft),
             filters: mel.filter_bank(n_fft)?,
-            power: Power::of(self.power),
+            power: Exponent::of(self.power),
             params: self.clone(),
         })
     }
@@ -194,9 +191,9 @@ pub struct Fbank<T: Real = f32> {
     length: usize,
     shift: usize,
     window: Arc<[T]>,
-    fft: Arc<dyn RealToComplex<T>>,
+    fft: RealFft<T>,
     filters: MelFilterBank<T>,
-    power: Power,
+    power: Exponent,
 }
 
 impl<T: Real> std::fmt::Debug for Fbank<T> {
@@ -258,21 +255,18 @@ impl<T: Real> Fbank<T> {
     pub(crate) fn for_each_frame(&self, signal: ArrayView1<'_, T>, mut visit: impl FnMut(&[T], T)) {
         let signal = signal.as_standard_layout();
         let signal = signal.as_slice().unwrap_or_default();
-        let mut frame = self.fft.make_input_vec();
-        let mut spectrum: Vec<Complex<T>> = self.fft.make_output_vec();
-        let mut scratch = self.fft.make_scratch_vec();
-        let mut power = vec![T::zero(); spectrum.len()];
+        let mut buffers = self.fft.buffers();
+        let mut power = vec![T::zero(); self.filters.n_bins()];
         let mut mel = vec![T::zero(); self.filters.n_mels()];
         let floor = T::of(self.params.floor);
 
         for t in 0..self.frames(signal.len()) {
-            self.cut(signal, t, &mut frame[..self.length]);
-            frame[self.length..].fill(T::zero());
-            let log_energy = self.condition(&mut frame[..self.length]);
-
-            let done = self.fft.process_with_scratch(&mut frame, &mut spectrum, &mut scratch);
-            debug_assert!(done.is_ok()); // fails for wrong lengths only
-            self.power.of_spectrum(&spectrum, &mut power);
+            // What follows the frame in the buffer stays zero.
+            let frame = &mut buffers.frame[..self.length];
+            self.cut(signal, t, frame);
+            let log_energy = self.condition(frame);
+            self.fft.process(&mut buffers);
+            self.power.of_spectrum(&buffers, &mut power);
             self.filters.apply_frame(&power, &mut mel);
             mel.iter_mut().for_each(|m| *m = if *m < floor { floor.ln() } else { m.ln() });
             visit(&mel, log_energy);
@@ -301,7 +295,7 @@ impl<T: Real> Fbank<T> {
 
         let coefficient = T::of(self.params.preemphasis);
         for n in (1..frame.len()).rev() {
-            frame[n] = frame[n] - coefficient * frame[n - 1];
+            frame[n] -= coefficient * frame[n - 1];
         }
         frame[0] -= coefficient * frame[0];
 

@@ -1,10 +1,9 @@
 //! Mel spectrogram in one pass: no full spectrogram is kept.
 
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
-use num_complex::Complex;
 
 use crate::error::{Result, check, check_len};
-use crate::stft::Scratch;
+use crate::real_fft::Spectrum;
 use crate::{MelFilterBank, MelParams, Real, Stft, StftParams};
 
 /// STFT and mel parameters together: what a recipe file holds.
@@ -52,35 +51,37 @@ impl MelSpectrogramParams {
         Ok(MelSpectrogram {
             stft: self.stft.plan()?,
             filters: self.mel.filter_bank(self.stft.n_fft)?,
-            power: Power::of(self.power),
+            power: Exponent::of(self.power),
         })
     }
 }
 
 /// The exponent of the magnitude; the usual two need no `powf`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Power {
-    Magnitude,
-    Power,
+pub(crate) enum Exponent {
+    One,
+    Two,
     Other(f64),
 }
 
-impl Power {
+impl Exponent {
     pub(crate) fn of(exponent: f64) -> Self {
         match exponent {
-            1.0 => Power::Magnitude,
-            2.0 => Power::Power,
-            other => Power::Other(other),
+            1.0 => Exponent::One,
+            2.0 => Exponent::Two,
+            other => Exponent::Other(other),
         }
     }
 
     /// `|X|^exponent` of every bin.
-    pub(crate) fn of_spectrum<T: Real>(self, spectrum: &[Complex<T>], out: &mut [T]) {
-        let bins = out.iter_mut().zip(spectrum);
+    pub(crate) fn of_spectrum<T: Real>(self, spectrum: &Spectrum<T>, out: &mut [T]) {
+        for ((p, &re), &im) in out.iter_mut().zip(&spectrum.re).zip(&spectrum.im) {
+            *p = re * re + im * im;
+        }
         match self {
-            Power::Power => bins.for_each(|(p, x)| *p = x.norm_sqr()),
-            Power::Magnitude => bins.for_each(|(p, x)| *p = x.norm_sqr().sqrt()),
-            Power::Other(exponent) => bins.for_each(|(p, x)| *p = x.norm_sqr().powf(T::of(exponent / 2.0))),
+            Exponent::Two => {}
+            Exponent::One => out.iter_mut().for_each(|p| *p = p.sqrt()),
+            Exponent::Other(exponent) => out.iter_mut().for_each(|p| *p = p.powf(T::of(exponent / 2.0))),
         }
     }
 }
@@ -92,7 +93,7 @@ impl Power {
 pub struct MelSpectrogram<T: Real = f32> {
     stft: Stft<T>,
     filters: MelFilterBank<T>,
-    power: Power,
+    power: Exponent,
 }
 
 impl<T: Real> MelSpectrogram<T> {
@@ -160,7 +161,7 @@ impl<T: Real> MelSpectrogram<T> {
 
     pub(crate) fn scratch(&self) -> MelScratch<T> {
         MelScratch {
-            stft: self.stft.scratch(),
+            spectrum: self.stft.buffers(),
             power: vec![T::zero(); self.stft.n_bins()],
             mel: vec![T::zero(); self.n_mels()],
         }
@@ -168,8 +169,8 @@ impl<T: Real> MelSpectrogram<T> {
 
     /// The mel bands of the frame that starts at sample `start` of `signal`.
     pub(crate) fn mel_at<'s>(&self, signal: &[T], start: isize, scratch: &'s mut MelScratch<T>) -> &'s [T] {
-        let spectrum = self.stft.spectrum_at(signal, start, &mut scratch.stft);
-        self.power.of_spectrum(spectrum, &mut scratch.power);
+        self.stft.spectrum_at(signal, start, &mut scratch.spectrum);
+        self.power.of_spectrum(&scratch.spectrum, &mut scratch.power);
         self.filters.apply_frame(&scratch.power, &mut scratch.mel);
         &scratch.mel
     }
@@ -178,7 +179,7 @@ impl<T: Real> MelSpectrogram<T> {
 /// Buffers of one frame.
 #[derive(Clone)]
 pub(crate) struct MelScratch<T: Real> {
-    stft: Scratch<T>,
+    spectrum: Spectrum<T>,
     power: Vec<T>,
     mel: Vec<T>,
 }

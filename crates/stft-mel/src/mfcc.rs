@@ -35,12 +35,10 @@ pub enum EnergyTerm {
 }
 
 /// MFCC of a named convention. [`plan`](MfccParams::plan) checks it.
+///
+/// With `serde`, every field must be given: the toolkits' defaults differ.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct MfccParams {
     /// The convention, with its filter bank.

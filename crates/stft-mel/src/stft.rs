@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut2, Axis};
+use ndarray::{
+    Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayViewMut1, ArrayViewMut2, Axis,
+};
 use num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use realfft::{ComplexToReal, RealFftPlanner};
 
 use crate::error::{Error, Result, check, check_len};
 use crate::framing::Framing;
+use crate::real_fft::{RealFft, Spectrum};
 use crate::{PadMode, Real, Window};
 
 /// How a signal is cut, windowed and transformed. [`plan`](StftParams::plan) checks it once.
@@ -135,8 +138,8 @@ pub struct Stft<T: Real = f32> {
     pub(crate) framing: Framing,
     /// `n_fft` long: the window between zeros.
     pub(crate) window: Arc<[T]>,
-    pub(crate) forward: Arc<dyn RealToComplex<T>>,
-    pub(crate) inverse: Arc<dyn ComplexToReal<T>>,
+    forward: RealFft<T>,
+    inverse: Arc<dyn ComplexToReal<T>>,
     /// Overlapped squared windows never vanish.
     invertible: bool,
 }
@@ -167,12 +170,11 @@ impl<T: Real> Stft<T> {
             weight > 1e-10
         });
 
-        let mut planner = RealFftPlanner::new();
         Ok(Stft {
             framing: Framing::new(&params),
             window: window.into(),
-            forward: planner.plan_fft_forward(n_fft),
-            inverse: planner.plan_fft_inverse(n_fft),
+            forward: RealFft::new(n_fft),
+            inverse: RealFftPlanner::new().plan_fft_inverse(n_fft),
             invertible,
             params,
         })
@@ -226,9 +228,11 @@ impl<T: Real> Stft<T> {
         check_len("the output", "bins", out.ncols(), self.n_bins())?;
         let signal = signal.as_standard_layout();
         let signal = signal.as_slice().unwrap_or_default();
-        let mut scratch = self.scratch();
-        for (t, mut row) in out.rows_mut().into_iter().enumerate() {
-            row.assign(&ArrayView1::from(self.frame_spectrum(signal, t, &mut scratch)));
+        let mut buffers = self.buffers();
+        for (t, row) in out.rows_mut().into_iter().enumerate() {
+            let start = (t * self.framing.hop) as isize - self.framing.pad as isize;
+            self.spectrum_at(signal, start, &mut buffers);
+            interleave(&buffers, row);
         }
         Ok(())
     }
@@ -301,47 +305,24 @@ impl<T: Real> Stft<T> {
         }
     }
 
-    pub(crate) fn scratch(&self) -> Scratch<T> {
-        Scratch {
-            frame: self.forward.make_input_vec(),
-            spectrum: self.forward.make_output_vec(),
-            fft: self.forward.make_scratch_vec(),
-        }
+    pub(crate) fn buffers(&self) -> Spectrum<T> {
+        self.forward.buffers()
     }
 
-    /// The spectrum of frame `t` of `signal`.
-    pub(crate) fn frame_spectrum<'s>(
-        &self,
-        signal: &[T],
-        t: usize,
-        scratch: &'s mut Scratch<T>,
-    ) -> &'s [Complex<T>] {
-        let start = (t * self.framing.hop) as isize - self.framing.pad as isize;
-        self.spectrum_at(signal, start, scratch)
-    }
-
-    /// The spectrum of the frame that starts at sample `start` of `signal`, which may lie before it.
-    pub(crate) fn spectrum_at<'s>(
-        &self,
-        signal: &[T],
-        start: isize,
-        scratch: &'s mut Scratch<T>,
-    ) -> &'s [Complex<T>] {
-        self.framing.windowed(signal, start, &self.window, &mut scratch.frame);
-        let Scratch { frame, spectrum, fft } = scratch;
-        // Fails for wrong lengths only, and the plan made these.
-        let done = self.forward.process_with_scratch(frame, spectrum, fft);
-        debug_assert!(done.is_ok());
-        spectrum
+    /// Transforms the frame that starts at sample `start` of `signal`, which may lie before it.
+    pub(crate) fn spectrum_at(&self, signal: &[T], start: isize, buffers: &mut Spectrum<T>) {
+        self.framing.windowed(signal, start, &self.window, &mut buffers.frame);
+        self.forward.process(buffers);
     }
 }
 
-/// Buffers of one forward transform.
-#[derive(Clone)]
-pub(crate) struct Scratch<T: Real> {
-    frame: Vec<T>,
-    spectrum: Vec<Complex<T>>,
-    fft: Vec<Complex<T>>,
+/// Writes a spectrum as complex numbers.
+pub(crate) fn interleave<T: Real>(spectrum: &Spectrum<T>, mut out: ArrayViewMut1<'_, Complex<T>>) {
+    let parts = spectrum.re.iter().zip(&spectrum.im);
+    match out.as_slice_mut() {
+        Some(out) => out.iter_mut().zip(parts).for_each(|(x, (&re, &im))| *x = Complex::new(re, im)),
+        None => out.iter_mut().zip(parts).for_each(|(x, (&re, &im))| *x = Complex::new(re, im)),
+    }
 }
 
 /// Overlap-add of single frames, with its buffers.

@@ -82,6 +82,44 @@ save("db_amplitude", librosa.amplitude_to_db(np.sqrt(S)).T)
 for rate in RATES:
     save(f"mfcc_{rate}", librosa.feature.mfcc(y=x, sr=rate).T)
 
+# Deltas -------------------------------------------------------------------------------------------------
+mfcc = librosa.feature.mfcc(y=x, sr=22050, hop_length=160, n_mfcc=6)
+save("delta_input", mfcc.T)
+for width, order in ((9, 1), (9, 2), (5, 1), (7, 3)):
+    save(f"delta_{width}_{order}", librosa.feature.delta(mfcc, width=width, order=order).T)
+
+# HPSS ---------------------------------------------------------------------------------------------------
+X = librosa.stft(x, n_fft=256, hop_length=128)
+save("hpss_input", np.abs(X).T)
+HPSS = {
+    "default": {},
+    "kernel": dict(kernel_size=(17, 12)),
+    "margin": dict(margin=(1.5, 3.0), power=1.0),
+    "binary": dict(power=np.inf),
+}
+for name, params in HPSS.items():
+    harmonic, percussive = librosa.decompose.hpss(np.abs(X), mask=True, **params)
+    save(f"hpss_{name}_harmonic", harmonic.T)
+    save(f"hpss_{name}_percussive", percussive.T)
+
+
+def diffusion_mask(power, alpha=0.3, iterations=50):
+    """Ono et al. 2008, eqs. 21 to 26, on [bin, frame]; the edges go on unchanged."""
+    H = P = power / 2
+    for _ in range(iterations):
+        Ht, Pf = np.pad(H, ((0, 0), (1, 1)), "edge"), np.pad(P, ((1, 1), (0, 0)), "edge")
+        delta = alpha * (Ht[:, :-2] - 2 * H + Ht[:, 2:]) / 4 - (1 - alpha) * (Pf[:-2] - 2 * P + Pf[2:]) / 4
+        H = np.minimum(np.maximum(H + delta, 0), power)
+        P = power - H
+    return H >= P
+
+
+save("diffusion_mask", diffusion_mask(np.abs(X.astype(complex).T).T ** 2).T)
+
+# PCEN ---------------------------------------------------------------------------------------------------
+save("pcen", librosa.pcen(S * 2.0**31, sr=22050, hop_length=315).T.astype(np.float32))
+save("pcen_log", librosa.pcen(S * 2.0**31, sr=22050, hop_length=315, power=0, gain=0.8, time_constant=0.06).T.astype(np.float32))
+
 # Kaldi (samples in the 16-bit range, no dither) -----------------------------------------------------------
 
 

@@ -181,3 +181,65 @@ fn parity_htk() -> Result<()> {
     row!("mfcc, HTK MFCC", plain, matrix("htk_mfcc"), 1e-12);
     Ok(())
 }
+
+#[test]
+fn parity_delta() -> Result<()> {
+    let input = matrix::<f32>("delta_input");
+    for (width, order) in [(9, 1), (9, 2), (5, 1), (7, 3)] {
+        let ours = delta(input.view(), width, order)?;
+        row!(
+            format!("delta, width {width}, order {order}"),
+            ours,
+            matrix(&format!("delta_{width}_{order}")),
+            1e-6
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn parity_hpss() -> Result<()> {
+    let magnitude = matrix::<f32>("hpss_input");
+    let params = HpssParams::default();
+    for (name, params) in [
+        ("default", params.clone()),
+        ("kernel", params.clone().kernel(17, 12)),
+        ("margin", params.clone().margins(1.5, 3.0).power(1.0)),
+        ("binary", params.power(f64::INFINITY)),
+    ] {
+        let masks = params.plan()?.masks(magnitude.view())?;
+        let golden = |part: &str| -> ndarray::Array2<f32> {
+            let name = format!("hpss_{name}_{part}");
+            if name.contains("binary") { matrix::<bool>(&name).mapv(f32::from) } else { matrix(&name) }
+        };
+        row!(format!("hpss, {name}, harmonic"), masks.harmonic, golden("harmonic"), 1e-6);
+        row!(format!("hpss, {name}, percussive"), masks.percussive, golden("percussive"), 1e-6);
+    }
+    Ok(())
+}
+
+#[test]
+fn parity_diffusion() -> Result<()> {
+    let spectrum =
+        StftParams::new(256).hop_length(128).plan::<f64>()?.forward(signal().mapv(f64::from).view())?;
+    let ours = DiffusionParams::default().plan()?.harmonic_mask(spectrum.view())?;
+    let golden = matrix::<bool>("diffusion_mask");
+    let differing = ours.iter().zip(&golden).filter(|(a, b)| a != b).count();
+    let share = differing as f64 / golden.len() as f64;
+    println!("| diffusion mask (share of bins that differ) | | {share:.1e} |");
+    assert_eq!(ours.dim(), golden.dim());
+    // The reference starts from a rounded spectrum, so bins in balance may fall either way.
+    assert!(share < 0.01, "{share} of the bins differ");
+    Ok(())
+}
+
+#[test]
+fn parity_pcen() -> Result<()> {
+    let mel = MelSpectrogramParams::new(StftParams::new(1024).hop_length(315), MelParams::new(22_050, 40));
+    let power = mel.plan()?.process(signal().view())?.mapv(|x| x * 2_f32.powi(31));
+    let pcen = PcenParams::new(22_050, 315);
+    row!("pcen", pcen.apply(power.view())?, matrix("pcen"), 1e-5);
+    let log = pcen.power(0.0).gain(0.8).time_constant(0.06);
+    row!("pcen, power 0", log.apply(power.view())?, matrix("pcen_log"), 1e-5);
+    Ok(())
+}

@@ -41,6 +41,8 @@ fn the_needed_files_are_taken_and_no_others() {
     let target = folder.path().join(".libtorch");
     // An older one, or a link to nowhere, is replaced.
     std::os::unix::fs::symlink("nowhere", &target).unwrap();
+    // So is what a killed process left.
+    fs::create_dir(folder.path().join(".libtorch-building")).unwrap();
     let found = unpack_wheels(RELEASES[0], &wheels_folder, &target).unwrap();
     assert_eq!(found, Found { folder: target.clone(), version: "2.11.0".into(), cuda: false });
     let mut libraries: Vec<_> = fs::read_dir(target.join("lib"))

@@ -1,0 +1,7 @@
+//! Parity with the reference packages, properties, and bad input.
+
+mod classification;
+mod golden;
+mod ranking;
+mod separation;
+mod uncertainty;

@@ -1,0 +1,3 @@
+//! Integration tests of auscult-nmf-family.
+mod golden;
+mod nmf;

@@ -122,7 +122,7 @@ impl Downloader {
         let part = Part::of(target);
         let mut failures = Vec::new();
         for url in &wanted.urls {
-            match self.from_url(url, wanted, &part) {
+            match self.get(url, wanted, &part) {
                 Ok(digests) => {
                     part.put_in_place(target)?;
                     return Ok(digests);
@@ -137,7 +137,7 @@ impl Downloader {
         Err(last)
     }
 
-    fn from_url(&self, url: &str, wanted: &Wanted, part: &Part) -> Result<Digests> {
+    fn get(&self, url: &str, wanted: &Wanted, part: &Part) -> Result<Digests> {
         if let Some(path) = local_path(url) {
             return copy(&path, wanted, part);
         }
@@ -213,12 +213,12 @@ impl Downloader {
             }
             status => return Err(of_status(status, headers)),
         };
-        if let (Some(expected), Some(total)) = (wanted.bytes, total) {
-            if expected != total {
-                return Err(Failure::Final(anyhow!(
-                    "size is {total}, expected {expected}: the file has changed"
-                )));
-            }
+        if let (Some(expected), Some(total)) = (wanted.bytes, total)
+            && expected != total
+        {
+            return Err(Failure::Final(anyhow!(
+                "size is {total}, expected {expected}: the file has changed"
+            )));
         }
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             return finish(wanted, part.digests_so_far(have).map_err(Failure::Final)?.finish());

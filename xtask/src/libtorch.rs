@@ -42,6 +42,9 @@ const LIBRARIES: &[&str] = &[
     "nvidia/cu13/lib/libcupti.so.13",
 ];
 
+/// Where it is put together, beside its place.
+const BUILDING: &str = ".libtorch-building";
+
 /// A libtorch that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -180,7 +183,9 @@ fn download_wheels(release: Release, wheels: &Path) -> Result<()> {
 /// Takes from the wheels in `wheels` what a build needs, and puts it at `target` in one step.
 pub fn unpack_wheels(release: Release, wheels: &Path, target: &Path) -> Result<Found> {
     let parent = target.parent().context("a libtorch folder has a parent")?;
-    let building = tempfile::Builder::new().prefix(".libtorch-building-").tempdir_in(parent)?;
+    // Always the same name (the lock allows one of us), so that what a killed process left is found and removed.
+    remove(&parent.join(BUILDING))?;
+    let building = tempfile::Builder::new().prefix(BUILDING).rand_bytes(0).tempdir_in(parent)?;
     let lib = building.path().join("lib");
     fs::create_dir(&lib)?;
     let mut missing: Vec<&str> = LIBRARIES.to_vec();

@@ -17,10 +17,20 @@ use crate::{
     progress::{Progress, Unit},
 };
 
-/// Unpacked bytes an archive may hold for each of its own, beyond which it is taken for a bomb.
-const MAX_RATIO: u64 = 200;
-/// What any archive may hold.
-const FREE_BYTES: u64 = 1 << 30;
+/// How far an archive may grow before it is taken for a bomb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Unpacked bytes for each of its own.
+    pub ratio: u64,
+    /// Unpacked bytes that any archive may have, however small it is.
+    pub free: u64,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self { ratio: 200, free: 1 << 30 }
+    }
+}
 
 /// An archive format, told by the file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +65,11 @@ impl Format {
 }
 
 /// Unpacks into `folder`, over what is there, and returns the sums of all files of the archive.
-pub fn unpack(archive: &Path, format: Format, folder: &Path) -> Result<Sums> {
+pub fn unpack(archive: &Path, format: Format, folder: &Path, limit: Limit) -> Result<Sums> {
     let unpacked = || -> Result<Sums> {
         let size = archive.metadata()?.len();
-        let mut sink = Sink::new(archive, folder, size.saturating_mul(MAX_RATIO).saturating_add(FREE_BYTES))?;
+        let mut sink =
+            Sink::new(archive, folder, size.saturating_mul(limit.ratio).saturating_add(limit.free))?;
         match format {
             Format::Zip => unzip(archive, &mut sink)?,
             Format::Tar => untar(BufReader::new(File::open(archive)?), &mut sink)?,
@@ -108,7 +119,7 @@ impl Sink {
             self.bytes_left = self
                 .bytes_left
                 .checked_sub(count as u64)
-                .ok_or_else(|| anyhow!("it unpacks to more than {MAX_RATIO} times its size; refused"))?;
+                .ok_or_else(|| anyhow!("it unpacks to far more than its size: a bomb; refused"))?;
             hasher.update(&buffer[..count]);
             file.write_all(&buffer[..count]).with_context(|| format!("cannot write {}", target.display()))?;
             self.progress.advance(count as u64);

@@ -84,43 +84,32 @@ fn surround(command: &mut Command, libtorch: &libtorch::Found) {
     }
 }
 
-/// The recipe file a name or a path means: `mini` is `recipes/<pipeline>.mini.toml`.
-pub(super) fn recipe_file(workspace: &Workspace, pipeline: &str, recipe: &str) -> Result<PathBuf> {
-    let named = workspace.path(format!("recipes/{pipeline}.{recipe}.toml"));
-    if named.is_file() {
-        return Ok(named);
-    }
+/// The recipe as `auscult` takes it: a file by its full path, or a name, which `auscult` resolves itself.
+pub(super) fn recipe(recipe: &str) -> Result<OsString> {
     let file = process::absolute(Path::new(recipe))?;
-    if file.is_file() {
-        return Ok(file);
-    }
-    let prefix = format!("{pipeline}.");
-    let mut known: Vec<String> = std::fs::read_dir(workspace.path("recipes"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|name| Some(name.strip_prefix(&prefix)?.strip_suffix(".toml")?.to_owned()))
-        .collect();
-    known.sort();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Err(Stop::Usage(format!("no recipe `{recipe}` for {pipeline}: give a file, or one of: {known}")).into())
+    Ok(if file.is_file() { file.into() } else { recipe.into() })
 }
 
 /// The run folders a `RUN` means: a folder, `latest`, or a name below `runs/`.
 ///
-/// `latest` without a pipeline is the latest run of every pipeline that has one.
+/// `latest` without a pipeline is the latest run of every pipeline that has one. Links are followed, so that a run is
+/// called by its own name.
 pub(super) fn run_folders(workspace: &Workspace, pipelines: &[&str], run: &str) -> Result<Vec<PathBuf>> {
-    let below_runs = pipelines.iter().map(|pipeline| workspace.path(format!("runs/{pipeline}/{run}")));
-    let found: Vec<PathBuf> = below_runs.filter(|folder| folder.is_dir()).collect();
-    if !found.is_empty() {
-        return Ok(found);
+    // The same variable moves the runs of `auscult` itself.
+    let runs = std::env::var_os("AUSCULT_RUNS").map_or_else(|| workspace.path("runs"), PathBuf::from);
+    let mut found: Vec<PathBuf> = pipelines.iter().map(|pipeline| runs.join(pipeline).join(run)).collect();
+    found.retain(|folder| folder.is_dir());
+    if found.is_empty() {
+        found.extend(
+            [process::absolute(Path::new(run))?, runs.join(run)].into_iter().find(|folder| folder.is_dir()),
+        );
     }
-    for folder in [process::absolute(Path::new(run))?, workspace.path("runs").join(run)] {
-        if folder.is_dir() {
-            return Ok(vec![folder]);
-        }
+    if found.is_empty() {
+        let train = pipelines.first().context("there is a pipeline")?;
+        let how = format!("no run `{run}`: give a folder, or train one with `cargo xtask run {train}`");
+        return Err(Stop::Usage(how).into());
     }
-    let train = pipelines.first().context("there is a pipeline")?;
-    Err(Stop::Usage(format!("no run `{run}`: give a folder, or train one with `cargo xtask run {train}`"))
-        .into())
+    let real =
+        |folder: &PathBuf| folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()));
+    found.iter().map(real).collect()
 }

@@ -16,7 +16,7 @@ use crate::{
     download::{Downloader, Patience, Wanted},
     lock, manifest, process,
     progress::{Progress, Unit},
-    unpack::{self, Format},
+    unpack::{self, Format, Limit},
 };
 
 /// List, describe, fetch and check data sets.
@@ -211,7 +211,8 @@ impl Job<'_> {
                 let digests = self.get(file, wanted, &target)?;
                 let stem = file.split('.').next().unwrap_or(file);
                 let inner = self.folder.join(folder.replace("{stem}", stem));
-                let sums = unpack::unpack(&target, format, &inner)?;
+                let sums = unpack::unpack(&target, format, &inner, Limit::default())
+                    .context("if the archive is broken, remove it to fetch it again")?;
                 if sums.files.is_empty() {
                     bail!("{} holds no files", target.display());
                 }

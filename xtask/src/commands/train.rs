@@ -7,7 +7,7 @@ use crate::{
     Workspace,
     commands::{
         Auscult,
-        auscult::{recipe_file, run_folders},
+        auscult::{recipe, run_folders},
         run::Elapsed,
     },
     pipelines,
@@ -30,7 +30,7 @@ pub struct Args {
 /// How to train.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Training {
-    /// A recipe of `recipes/` by its name, or a file.
+    /// A recipe by its name, or a file.
     #[arg(long, default_value = "mini", value_name = "NAME|FILE")]
     pub recipe: String,
     /// Change one value of the recipe; may be repeated.
@@ -39,8 +39,8 @@ pub struct Training {
     /// Where to compute: `cpu` or `cuda:N`.
     #[arg(long, value_parser = device)]
     pub device: Option<String>,
-    /// Go on with a run that was interrupted: its folder, or `latest`.
-    #[arg(long, value_name = "RUN")]
+    /// Go on with a run that was interrupted, by its own recipe: its folder, or `latest`.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "set"])]
     pub resume: Option<String>,
 }
 
@@ -57,17 +57,21 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 /// Trains with a command that is built already.
 pub fn train(workspace: &Workspace, auscult: &Auscult, pipeline: &str, training: &Training) -> Result<()> {
     auscult.check_device(training.device.as_deref())?;
-    let recipe = recipe_file(workspace, pipeline, &training.recipe)?;
-    let mut line: Vec<OsString> = vec!["train".into(), pipeline.into(), "--recipe".into(), recipe.into()];
-    for change in &training.set {
-        line.extend(["--set".into(), change.into()]);
+    let mut line: Vec<OsString> = vec!["train".into(), pipeline.into()];
+    match &training.resume {
+        Some(run) => {
+            line.push("--resume".into());
+            line.extend(run_folders(workspace, &[pipeline], run)?.into_iter().map(Into::into));
+        }
+        None => {
+            line.extend(["--recipe".into(), recipe(&training.recipe)?]);
+            for change in &training.set {
+                line.extend(["--set".into(), change.into()]);
+            }
+        }
     }
     if let Some(device) = &training.device {
         line.extend(["--device".into(), device.into()]);
-    }
-    if let Some(run) = &training.resume {
-        line.push("--resume".into());
-        line.extend(run_folders(workspace, &[pipeline], run)?.into_iter().map(Into::into));
     }
     auscult.run(workspace, line)
 }

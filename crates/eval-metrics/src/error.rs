@@ -105,6 +105,30 @@ pub enum Error {
         /// Number of tracks (sources times channels).
         tracks: usize,
     },
+    /// A segment that ends before it starts, or whose times are not finite.
+    #[error(
+        "{what}[{index}] runs from {start} s to {end} s: expected finite times, the end not before the start"
+    )]
+    BadSegment {
+        /// The argument.
+        what: &'static str,
+        /// Position.
+        index: usize,
+        /// Start in seconds.
+        start: f64,
+        /// End in seconds.
+        end: f64,
+    },
+    /// A line of a file that is not what the format asks for.
+    #[error("{}:{line}: {reason}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: usize,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

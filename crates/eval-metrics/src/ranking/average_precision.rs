@@ -1,6 +1,6 @@
 use ndarray::ArrayView2;
 
-use super::order;
+use super::order::Ranked;
 use crate::{Error, Result, check};
 
 /// Average precision: `sum_n (R_n - R_(n-1)) P_n` over distinct thresholds, in `(0, 1]`.
@@ -10,10 +10,10 @@ use crate::{Error, Result, check};
 /// # Errors
 /// Empty or mismatched input, a NaN score, or no positive example.
 pub fn average_precision(truth: &[bool], scores: &[f64]) -> Result<f64> {
-    let (positives, _) = order::count_classes("average precision", truth, scores, false)?;
+    let ranked = Ranked::allowing_no_negatives("average precision", truth, scores)?;
     let (mut area, mut recall) = (0.0, 0.0);
-    for step in order::steps(truth, scores) {
-        let next = step.true_positives as f64 / positives as f64;
+    for step in ranked.steps() {
+        let next = step.true_positives as f64 / ranked.positives.len() as f64;
         let precision = step.true_positives as f64 / (step.true_positives + step.false_positives) as f64;
         area += (next - recall) * precision;
         recall = next;

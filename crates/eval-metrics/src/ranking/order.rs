@@ -1,4 +1,7 @@
 //! Examples in order of falling score: what every ranking score walks through.
+//!
+//! Positives and negatives are sorted apart, as integers that sort like the scores: several times faster than
+//! sorting pairs of score and class, and ties come out together.
 
 use crate::{Error, Result, check};
 
@@ -10,47 +13,86 @@ pub(crate) struct Step {
     pub(crate) false_positives: usize,
 }
 
-/// Number of positives and negatives, after the checks every ranking score shares.
-pub(crate) fn count_classes(
-    score: &'static str,
-    truth: &[bool],
-    scores: &[f64],
-    needs_negatives: bool,
-) -> Result<(usize, usize)> {
-    check::same_length("truth", truth, "scores", scores)?;
-    check::no_nan("scores", scores)?;
-    let positives = truth.iter().filter(|&&positive| positive).count();
-    let negatives = truth.len() - positives;
-    let n = truth.len();
-    if positives == 0 {
-        return Err(Error::OneClass { score, missing: "positive", n });
-    }
-    if needs_negatives && negatives == 0 {
-        return Err(Error::OneClass { score, missing: "negative", n });
-    }
-    Ok((positives, negatives))
+/// The scores of each class as ascending integer keys.
+pub(crate) struct Ranked {
+    pub(crate) positives: Vec<u64>,
+    pub(crate) negatives: Vec<u64>,
 }
 
-/// Visits the distinct thresholds from the highest down. Scores must not be NaN.
-pub(crate) fn steps(truth: &[bool], scores: &[f64]) -> Vec<Step> {
-    let sorted = descending(truth, scores);
-    let mut steps = Vec::new();
-    let (mut true_positives, mut false_positives) = (0, 0);
-    for (position, &(threshold, positive)) in sorted.iter().enumerate() {
-        if positive {
-            true_positives += 1
-        } else {
-            false_positives += 1
+impl Ranked {
+    /// Checks and sorts. `score` names the measure in the message when a class is missing.
+    pub(crate) fn new(score: &'static str, truth: &[bool], scores: &[f64]) -> Result<Self> {
+        let ranked = Self::allowing_no_negatives(score, truth, scores)?;
+        if ranked.negatives.is_empty() {
+            return Err(Error::OneClass { score, missing: "negative", n: truth.len() });
         }
-        if sorted.get(position + 1).is_none_or(|next| next.0 != threshold) {
-            steps.push(Step { threshold, true_positives, false_positives });
-        }
+        Ok(ranked)
     }
-    steps
+
+    /// The same for a measure that does without negatives.
+    pub(crate) fn allowing_no_negatives(score: &'static str, truth: &[bool], scores: &[f64]) -> Result<Self> {
+        check::same_length("truth", truth, "scores", scores)?;
+        check::no_nan("scores", scores)?;
+        let count = truth.iter().filter(|&&positive| positive).count();
+        if count == 0 {
+            return Err(Error::OneClass { score, missing: "positive", n: truth.len() });
+        }
+        let mut positives = Vec::with_capacity(count);
+        let mut negatives = Vec::with_capacity(truth.len() - count);
+        for (&positive, &score) in truth.iter().zip(scores) {
+            if positive { positives.push(key(score)) } else { negatives.push(key(score)) }
+        }
+        positives.sort_unstable();
+        negatives.sort_unstable();
+        Ok(Self { positives, negatives })
+    }
+
+    /// Every distinct threshold, the highest first.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        let (mut p, mut n) = (self.positives.len(), self.negatives.len());
+        let mut steps = Vec::new();
+        while p + n > 0 {
+            let threshold = match (p, n) {
+                (0, n) => self.negatives[n - 1],
+                (p, 0) => self.positives[p - 1],
+                (p, n) => self.positives[p - 1].max(self.negatives[n - 1]),
+            };
+            while p > 0 && self.positives[p - 1] == threshold {
+                p -= 1;
+            }
+            while n > 0 && self.negatives[n - 1] == threshold {
+                n -= 1;
+            }
+            steps.push(Step {
+                threshold: score(threshold),
+                true_positives: self.positives.len() - p,
+                false_positives: self.negatives.len() - n,
+            });
+        }
+        steps
+    }
 }
 
-fn descending(truth: &[bool], scores: &[f64]) -> Vec<(f64, bool)> {
-    let mut pairs: Vec<(f64, bool)> = scores.iter().copied().zip(truth.iter().copied()).collect();
-    pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    pairs
+/// An integer that sorts as the score does; both zeros are equal. `score` is not NaN.
+fn key(score: f64) -> u64 {
+    let bits = (score + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// The score of a [`key`].
+fn score(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_like_scores() {
+        let scores = [f64::NEG_INFINITY, -1e300, -1.5, -1e-310, 0.0, 1e-310, 2.0, f64::INFINITY];
+        assert!(scores.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
+        assert!(scores.iter().all(|&s| score(key(s)) == s));
+        assert_eq!(key(-0.0), key(0.0));
+    }
 }

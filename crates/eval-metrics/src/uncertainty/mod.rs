@@ -2,10 +2,12 @@
 
 mod bootstrap;
 mod interval;
-mod normal;
+pub(crate) mod normal;
 mod paired;
 mod random;
+mod summary;
 
 pub use bootstrap::{Bootstrap, PairedDifference};
 pub use interval::{Interval, IntervalMethod};
 pub use paired::{McNemar, PermutationTest, mcnemar, paired_permutation_test};
+pub use summary::{Summary, weighted_mean};

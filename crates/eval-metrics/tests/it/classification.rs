@@ -1,5 +1,6 @@
 use auscult_eval_metrics::{
-    ClassScores, ClassificationReport, Error, accuracy, balanced_accuracy, confusion_matrix, top_k_accuracy,
+    ClassScores, ClassificationReport, Error, KappaWeights, accuracy, balanced_accuracy, brier_score,
+    calibration, cohen_kappa, confusion_matrix, top_k_accuracy,
 };
 use ndarray::{Array2, array};
 use proptest::prelude::*;
@@ -9,8 +10,9 @@ use crate::golden::{self, Parity};
 #[test]
 fn matches_sklearn() {
     let mut worst = Parity::new("ClassificationReport, accuracy, confusion_matrix", 1e-12);
+    let mut kappa = Parity::new("cohen_kappa", 1e-12);
     let mut worst_top_k = Parity::new("top_k_accuracy", 1e-12);
-    for case in golden::list(&golden::read("classification")) {
+    for case in golden::list(&golden::read("classification")["labels"]) {
         let truth = golden::labels(&case["truth"]);
         let predicted = golden::labels(&case["predicted"]);
         let scores = golden::matrix(&case["scores"]);
@@ -31,6 +33,10 @@ fn matches_sklearn() {
         worst.check_all(&three(report.averages.micro_average), &golden::numbers(&case["micro_average"]));
         worst
             .check_all(&three(report.averages.weighted_average), &golden::numbers(&case["weighted_average"]));
+        let weights = [KappaWeights::Equal, KappaWeights::Linear, KappaWeights::Quadratic];
+        for (weights, expected) in weights.into_iter().zip(golden::numbers(&case["kappa"])) {
+            kappa.check(cohen_kappa(&truth, &predicted, scores.ncols(), weights).unwrap(), expected);
+        }
         for (k, expected) in golden::numbers(&case["top_k"]).into_iter().enumerate() {
             worst_top_k.check(top_k_accuracy(&truth, scores.view(), k + 1).unwrap(), expected);
         }
@@ -38,7 +44,36 @@ fn matches_sklearn() {
 }
 
 #[test]
+fn calibration_matches_sklearn() {
+    let golden = &golden::read("classification")["calibration"];
+    let happened = golden::flags(&golden["happened"]);
+    let probability = golden::numbers(&golden["probability"]);
+    let ours = calibration(&happened, &probability, 10).unwrap();
+    let mut worst = Parity::new("calibration, brier_score", 1e-12);
+    worst.check_all(
+        &ours.bins.iter().map(|b| b.accuracy).collect::<Vec<_>>(),
+        &golden::numbers(&golden["accuracy"]),
+    );
+    worst.check_all(
+        &ours.bins.iter().map(|b| b.confidence).collect::<Vec<_>>(),
+        &golden::numbers(&golden["confidence"]),
+    );
+    worst.check(ours.expected_error, golden::number(&golden["expected_error"]));
+    worst.check(ours.maximum_error, golden::number(&golden["maximum_error"]));
+    worst.check(brier_score(&happened, &probability).unwrap(), golden::number(&golden["brier_score"]));
+}
+
+#[test]
+fn full_agreement_has_kappa_one() {
+    assert_eq!(cohen_kappa(&[1, 1, 1], &[1, 1, 1], 2, KappaWeights::Equal).unwrap(), 1.0);
+    assert_eq!(cohen_kappa(&[0, 1, 2], &[0, 1, 2], 3, KappaWeights::Quadratic).unwrap(), 1.0);
+}
+
+#[test]
 fn bad_input_is_named() {
+    assert!(matches!(calibration(&[true], &[1.5], 10), Err(Error::Parameter { name: "probability", .. })));
+    assert!(matches!(calibration(&[true], &[0.5], 0), Err(Error::Parameter { name: "n_bins", .. })));
+    assert!(matches!(brier_score(&[true], &[f64::NAN]), Err(Error::NotFinite { .. })));
     assert!(matches!(accuracy(&[], &[]), Err(Error::Empty { what: "truth" })));
     assert!(matches!(accuracy(&[1], &[1, 2]), Err(Error::LengthMismatch { expected: 1, got: 2, .. })));
     let error = confusion_matrix(&[0, 3], &[0, 0], 2).unwrap_err();

@@ -39,11 +39,11 @@ fn check_one(parity: &mut Parity, ours: f64, expected: f64) {
 #[test]
 fn matches_the_reference_packages() {
     let golden = golden::read("separation");
-    let mut v3_sources = Parity::new("bss_eval_sources (mir_eval), dB", 1e-8);
-    let mut v3_sources_framewise = Parity::new("bss_eval_sources_framewise (mir_eval), dB", 1e-8);
-    let mut v3_images = Parity::new("bss_eval_images (mir_eval), dB", 1e-8);
-    let mut v3_images_framewise = Parity::new("bss_eval_images_framewise (mir_eval), dB", 1e-8);
-    let mut v4 = Parity::new("BssEvalV4 (museval), dB", 1e-8);
+    let mut v3_sources = Parity::new("bss_eval_sources (mir_eval), dB", 1e-6);
+    let mut v3_sources_framewise = Parity::new("bss_eval_sources_framewise (mir_eval), dB", 1e-6);
+    let mut v3_images = Parity::new("bss_eval_images (mir_eval), dB", 1e-6);
+    let mut v3_images_framewise = Parity::new("bss_eval_images_framewise (mir_eval), dB", 1e-6);
+    let mut v4 = Parity::new("BssEvalV4 (museval), dB", 1e-6);
     let mut fast = Parity::new("bss_eval_sources (fast_bss_eval, direct solve), dB", 1e-6);
     let mut scale_invariant = Parity::new("scale_invariant_bss_eval (fast_bss_eval), dB", 1e-6);
     for (name, case) in golden.as_object().unwrap() {
@@ -89,16 +89,11 @@ fn matches_the_reference_packages() {
                         assert!(at(0, j).is_nan());
                         continue;
                     };
-                    v3_images_framewise.check_all(
-                        &[
-                            frame.sdr[j],
-                            frame.isr[j],
-                            frame.sir[j],
-                            frame.sar[j],
-                            frame.permutation[j] as f64,
-                        ],
-                        &[at(0, j), at(1, j), at(2, j), at(3, j), at(4, j)],
-                    );
+                    let ours =
+                        [frame.sdr[j], frame.isr[j], frame.sir[j], frame.sar[j], frame.permutation[j] as f64];
+                    for (m, ours) in ours.into_iter().enumerate() {
+                        check_one(&mut v3_images_framewise, ours, at(m, j));
+                    }
                 }
             }
         }

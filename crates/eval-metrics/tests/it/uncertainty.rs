@@ -1,4 +1,6 @@
-use auscult_eval_metrics::{Bootstrap, Error, Interval, IntervalMethod, mcnemar, paired_permutation_test};
+use auscult_eval_metrics::{
+    Bootstrap, Error, Interval, IntervalMethod, Summary, mcnemar, paired_permutation_test, weighted_mean,
+};
 
 use crate::golden::{self, Parity};
 
@@ -114,4 +116,15 @@ fn bad_input_is_named() {
     ));
     assert!(matches!(mcnemar(&[true], &[]), Err(Error::LengthMismatch { .. })));
     assert!(matches!(paired_permutation_test(&[1.0], &[f64::NAN], 10, 0), Err(Error::NotFinite { .. })));
+}
+
+#[test]
+fn summary_by_hand() {
+    let summary = Summary::new(&[4.0, 1.0, 2.0, 5.0]).unwrap();
+    assert_eq!((summary.n, summary.mean, summary.min, summary.max, summary.median), (4, 3.0, 1.0, 5.0, 3.0));
+    assert!((summary.standard_deviation - (10.0f64 / 3.0).sqrt()).abs() < 1e-15);
+    assert_eq!(Summary::new(&[7.0]).unwrap().standard_deviation, 0.0);
+    assert_eq!(weighted_mean(&[1.0, 4.0], &[2.0, 1.0]).unwrap(), 2.0);
+    assert!(matches!(Summary::new(&[f64::INFINITY]), Err(Error::NotFinite { .. })));
+    assert!(matches!(weighted_mean(&[1.0], &[0.0]), Err(Error::Parameter { name: "weights", .. })));
 }

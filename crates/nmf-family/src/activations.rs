@@ -7,7 +7,7 @@ use crate::Real;
 use crate::loss::Loss;
 use crate::nmf::Penalty;
 use crate::rows::{BLOCK, Block, BlockMut, Rows, chunk_rows};
-use crate::simd::vectorised;
+use crate::simd::{vectorised, warm};
 use rayon::prelude::*;
 
 /// W in the three forms the products ask for.
@@ -91,8 +91,11 @@ pub(crate) fn pass<T: Real>(
     let (x, h) = (x.view(), h.view_mut());
     let chunk = chunk_rows(x.rows());
     let pairs: Vec<_> = x.blocks(chunk).zip(h.blocks(chunk)).collect();
-    let partials: Vec<_> =
-        pairs.into_par_iter().map(|(x, h)| pass_chunk(x, h, atoms, rule, gather)).collect();
+    let scratch = || Scratch::new(x.columns, atoms.gram.rows(), rule, gather);
+    let partials: Vec<_> = pairs
+        .into_par_iter()
+        .map_init(scratch, |scratch, (x, h)| pass_chunk(x, h, atoms, rule, gather, scratch))
+        .collect();
     let mut partials = partials.into_iter();
     let mut total =
         partials.next().unwrap_or_else(|| Statistics::zeros(rule.loss, x.columns, atoms.gram.rows()));
@@ -111,22 +114,23 @@ fn pass_chunk<T: Real>(
     atoms: &Atoms<T>,
     rule: &Rule,
     gather: Gather,
+    scratch: &mut Scratch<T>,
 ) -> Statistics<T> {
     let mut statistics = Statistics::zeros(rule.loss, x.columns, h.columns);
-    let mut scratch = Scratch::new(x.columns, h.columns);
     for (x, mut h) in x.blocks(BLOCK).zip(h.reborrow().blocks(BLOCK)) {
+        warm(x.data);
         if rule.coordinate_descent {
-            statistics.violation += descend(x, h.reborrow(), atoms, rule, &mut scratch);
+            statistics.violation += descend(x, h.reborrow(), atoms, rule, scratch);
         } else if rule.loss == Loss::Euclidean {
-            multiply_euclidean(x, h.reborrow(), atoms, rule, &mut scratch);
+            multiply_euclidean(x, h.reborrow(), atoms, rule, scratch);
         } else {
-            multiply(x, h.reborrow(), atoms, rule, &mut scratch);
+            multiply(x, h.reborrow(), atoms, rule, scratch);
         }
         if gather.divergence {
-            statistics.divergence += divergence(x, h.view(), atoms, rule, &mut scratch);
+            statistics.divergence += divergence(x, h.view(), atoms, rule, scratch);
         }
         if gather.statistics {
-            add_statistics(x, h.view(), atoms, rule, &mut scratch, &mut statistics);
+            add_statistics(x, h.view(), atoms, rule, scratch, &mut statistics);
         }
     }
     statistics
@@ -147,11 +151,14 @@ struct Scratch<T> {
 }
 
 impl<T: Real> Scratch<T> {
-    fn new(bins: usize, atoms: usize) -> Self {
+    fn new(bins: usize, atoms: usize, rule: &Rule, gather: Gather) -> Self {
+        // The Euclidean updates never form the model.
+        let modelled = rule.loss != Loss::Euclidean || gather.divergence;
+        let model_bins = if modelled { bins } else { 0 };
         let frame_by_atom = || Rows::zeros(BLOCK, atoms);
         Self {
-            model: Rows::zeros(BLOCK, bins),
-            power: Rows::zeros(BLOCK, bins),
+            model: Rows::zeros(BLOCK, model_bins),
+            power: Rows::zeros(BLOCK, model_bins),
             numerator: frame_by_atom(),
             denominator: frame_by_atom(),
             h_flipped: vec![T::zero(); BLOCK * atoms],
@@ -220,6 +227,8 @@ pub(crate) fn step<T: Real>(h: &mut [T], numerator: &[T], denominator: &[T], rul
     let entries = h.iter_mut().zip(numerator).zip(denominator);
     if exponent == T::one() {
         vectorised(|| entries.for_each(|((h, &n), &d)| *h *= ratio(*h, n, d)));
+    } else if exponent == T::of(0.5) {
+        vectorised(|| entries.for_each(|((h, &n), &d)| *h *= ratio(*h, n, d).sqrt()));
     } else {
         entries.for_each(|((h, &n), &d)| *h *= ratio(*h, n, d).powf(exponent));
     }

@@ -121,7 +121,7 @@ impl<'a, T: Real> Block<'a, T> {
 
     /// self · b into `c`; both have as many columns as fit.
     pub(crate) fn times(self, b: Block<T>, c: BlockMut<T>) {
-        simd::product(self.operand(), b.operand(), self.columns, c.data, false);
+        simd::product(self.operand(), b.operand(), self.columns, c.data);
     }
 
     /// c += selfᵀ · b.

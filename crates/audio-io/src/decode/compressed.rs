@@ -29,6 +29,8 @@ pub(super) struct Compressed {
     channels: usize,
     /// Frames the header promises, where that is exact.
     frames: Option<u64>,
+    /// No more frames than this are handed out: the rest is the encoder's padding.
+    limit: Option<u64>,
     /// Frames of encoder delay still to be dropped: mp3, where the header tells exactly.
     delay: u64,
     /// Frames handed out so far.
@@ -75,15 +77,22 @@ impl Compressed {
         // and only if the encoder left its delay in the header.
         let is_mp3 = parameters.codec == codec::CODEC_ID_MP3;
         let delay = if is_mp3 { track.delay } else { None };
-        // Ogg's count is the last time stamp, which real files start at other than 0: its end is told by a flag.
+        // Ogg's count is the last time stamp. Real files do not always start at 0, so it bounds the frames, as in
+        // libsndfile, but promises none, and symphonia's own trimming at the start is left out.
+        let limit = track.num_frames.filter(|_| container == "ogg");
         let frames = track.num_frames.filter(|frames| match container {
             "flac" => true,
             "mp3" => delay.is_some(),
             "wave" => (1..=bytes).contains(frames),
             _ => false,
         });
+        // The first Vorbis packet only fills the overlap of the second.
+        let starts_with_overlap = parameters.codec == codec::CODEC_ID_VORBIS && container == "ogg";
         let decoder = get_codecs()
-            .make_audio_decoder(parameters, &AudioDecoderOptions::default().gapless(!is_mp3))
+            .make_audio_decoder(
+                parameters,
+                &AudioDecoderOptions::default().gapless(!is_mp3 && container != "ogg"),
+            )
             .map_err(|e| no_decoder(path, parameters.codec, e))?;
 
         let mut opened = Self {
@@ -92,6 +101,7 @@ impl Compressed {
             sample_rate: parameters.sample_rate.unwrap_or(0),
             channels: parameters.channels.as_ref().map_or(0, |channels| channels.count()),
             frames,
+            limit: frames.or(limit),
             delay: u64::from(delay.unwrap_or(0)),
             position: 0,
             packet: Vec::new(),
@@ -104,6 +114,9 @@ impl Compressed {
             decoder,
         };
         opened.waiting = opened.next_packet(warnings)?;
+        if starts_with_overlap {
+            opened.delay = opened.packet.first().map_or(0, Vec::len) as u64;
+        }
         Ok(opened)
     }
 
@@ -227,7 +240,7 @@ impl Decode for Compressed {
         let decoded = self.packet.first().map_or(0, Vec::len) as u64;
         let start = self.delay.min(decoded);
         self.delay -= start;
-        let left = self.frames.map_or(u64::MAX, |frames| frames.saturating_sub(self.position));
+        let left = self.limit.map_or(u64::MAX, |frames| frames.saturating_sub(self.position));
         let end = decoded.min(start.saturating_add(left));
         for (plane, packet) in planes.iter_mut().zip(&self.packet) {
             plane.extend_from_slice(&packet[start as usize..end as usize]);

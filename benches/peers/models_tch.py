@@ -60,7 +60,7 @@ if __name__ == "__main__":
     print(f"{'network':12} {'train':>8} {'torch':>8} {'ratio':>6} {'predict':>8} {'torch':>8} {'ratio':>6}")
     for network, module, shape in [
         ({"kind": "avian_v20"}, nets.Avian(91, **nets.AVIAN["avian_v20"]), [1, 128, 128]),
-        ({"kind": "bird_resnet"}, nets.BirdResNet(91), [1, 128, 128]),
+        ({"kind": "bird_resnet"}, nets.BirdResNet(91, 64), [1, 64, 130]),
     ]:
         best = {}
         for _ in range(ROUNDS):

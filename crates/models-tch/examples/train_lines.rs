@@ -36,7 +36,7 @@ impl Examples for Lines {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stem = std::env::args().nth(1).ok_or("say where to save: train_lines STEM")?;
     set_threads(1)?;
-    let network = Network::BirdResNet(BirdResNetParams::default().widths([4, 8]).dropout(0.1));
+    let network = Network::BirdResNet(BirdResNetParams::default().widths([4, 6]).time_width(4).dropout(0.1));
     let classes = ["one", "two", "three"].map(String::from);
     let mut classifier = Classifier::new(&network, &[1, SIZE, SIZE], &classes, 1, Device::Cpu)?;
     let params =

@@ -3,6 +3,7 @@
 //! Which examples make a batch, and what is in them, depends on the seed and the epoch only: not on the number of
 //! threads, nor on which of them is faster.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -51,9 +52,18 @@ pub(crate) struct Epoch<'a> {
 const AHEAD: usize = 2;
 
 impl Epoch<'_> {
-    /// How many batches there are; the last may be smaller.
+    /// How many batches there are. The last may be smaller, but a single example left over joins the batch before:
+    /// batch norms cannot learn from one.
     pub(crate) fn batches(&self) -> usize {
-        self.examples.len().div_ceil(self.batch_size)
+        let examples = self.examples.len();
+        let lonely = self.batch_size > 1 && examples > 1 && examples % self.batch_size == 1;
+        examples.div_ceil(self.batch_size) - usize::from(lonely)
+    }
+
+    /// The places of batch `index` in the order of the epoch.
+    fn places(&self, index: usize) -> Range<usize> {
+        let start = index * self.batch_size;
+        start..if index + 1 == self.batches() { self.examples.len() } else { start + self.batch_size }
     }
 
     /// Starts the loader threads at batch `first` and hands `consume` the batches in order.
@@ -71,11 +81,12 @@ impl Epoch<'_> {
                 let (sender, receiver) = sync_channel(AHEAD);
                 receivers.push(receiver);
                 // Each thread takes every n-th batch, so that the reader finds them in order by going round.
-                let batches = order.chunks(self.batch_size).skip(first + thread).step_by(threads);
+                let batches = (first + thread..self.batches()).step_by(threads);
+                let order = &order;
                 loaders.push(scope.spawn(move || {
-                    for indices in batches {
+                    for batch in batches {
                         // The reader has hung up: it has seen enough.
-                        if sender.send(self.fill(indices)).is_err() {
+                        if sender.send(self.fill(&order[self.places(batch)])).is_err() {
                             break;
                         }
                     }
@@ -175,11 +186,15 @@ mod tests {
 
     #[test]
     fn every_example_comes_once_an_epoch() {
-        let numbers = Numbers(43);
-        let mut seen: Vec<f32> =
-            inputs(&epoch(&numbers, 0, 2), 0).concat().chunks(2).map(|input| input[1]).collect();
-        seen.sort_by(f32::total_cmp);
-        assert!(seen.into_iter().eq((0..43).map(|index| index as f32)));
+        // One over a multiple of the batch size joins the batch before.
+        for (len, last) in [(43, 3), (41, 5), (40, 4), (5, 5), (1, 1)] {
+            let numbers = Numbers(len);
+            let batches = inputs(&epoch(&numbers, 0, 2), 0);
+            assert_eq!(batches.last().map(Vec::len), Some(2 * last), "{len}");
+            let mut seen: Vec<f32> = batches.concat().chunks(2).map(|input| input[1]).collect();
+            seen.sort_by(f32::total_cmp);
+            assert!(seen.into_iter().eq((0..len).map(|index| index as f32)), "{len}");
+        }
     }
 
     #[test]

@@ -63,18 +63,42 @@ impl Layer for Conv2d {
     }
 }
 
+/// One-dimensional convolution with an odd kernel, zero-padded to keep the length, without a bias: a batch norm
+/// follows; `[batch, channel, frame]` in and out.
+pub(crate) struct Conv1d {
+    weight: Tensor,
+}
+
+impl Conv1d {
+    pub(crate) fn same(
+        path: &nn::Path,
+        [inputs, outputs]: [i64; 2],
+        kernel: i64,
+        init: Init,
+    ) -> Result<Self> {
+        Ok(Conv1d { weight: init.add_weight(path, &[outputs, inputs, kernel])? })
+    }
+}
+
+impl Layer for Conv1d {
+    fn forward(&self, input: &Tensor, _train: bool) -> Result<Tensor> {
+        let padding = self.weight.size()[2] / 2;
+        input.f_conv1d(&self.weight, None::<&Tensor>, 1, padding, 1, 1).during("a convolution along time")
+    }
+}
+
 /// Batch normalisation over all axes but the channel's (Ioffe & Szegedy 2015), momentum 0.1, epsilon 1e-5.
-pub(crate) struct BatchNorm2d {
+pub(crate) struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
     running_var: Tensor,
 }
 
-impl BatchNorm2d {
+impl BatchNorm {
     pub(crate) fn new(path: &nn::Path, channels: i64) -> Result<Self> {
         let build = || {
-            Ok(BatchNorm2d {
+            Ok(BatchNorm {
                 weight: path.f_ones("weight", &[channels])?,
                 bias: path.f_zeros("bias", &[channels])?,
                 running_mean: path.f_zeros_no_train("running_mean", &[channels])?,
@@ -85,7 +109,7 @@ impl BatchNorm2d {
     }
 }
 
-impl Layer for BatchNorm2d {
+impl Layer for BatchNorm {
     fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor> {
         // libtorch would divide by zero and leave NaN in `running_var`.
         if train && input.numel() == self.weight.numel() {

@@ -31,7 +31,7 @@ pub enum Network {
     /// Hiatt's final CNN, version 20: 64 filters of 3x3, pools of 3x3. Designed for `[1, 128, 128]`.
     #[serde(rename = "avian_v20")]
     AvianV20,
-    /// Our residual network for log-mel spectrograms.
+    /// Our residual network for log-mel spectrograms of any number of bands, and of frames.
     #[serde(rename = "bird_resnet")]
     BirdResNet(BirdResNetParams),
     /// Fully connected layers with ReLUs, for feature vectors `[feature]`.
@@ -83,7 +83,9 @@ impl Network {
             Network::AvianV17 => Box::new(avian::AvianCnn::v17(path, classes)?),
             Network::AvianV18 => Box::new(avian::AvianCnn::v18(path, classes)?),
             Network::AvianV20 => Box::new(avian::AvianCnn::v20(path, classes)?),
-            Network::BirdResNet(params) => Box::new(bird_resnet::BirdResNet::new(path, params, classes)?),
+            Network::BirdResNet(params) => {
+                Box::new(bird_resnet::BirdResNet::new(path, params, input_shape[1], classes)?)
+            }
             Network::Mlp { hidden, dropout } => {
                 Box::new(mlp::Mlp::new(path, input_shape[0] as i64, hidden, *dropout, classes)?)
             }

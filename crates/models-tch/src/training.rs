@@ -23,7 +23,8 @@ use crate::trainer::{self, Measure, Objective};
 pub struct TrainParams {
     /// How often to go through the training examples; default 100.
     pub epochs: usize,
-    /// Examples per step; the last batch of an epoch may have fewer. Default 64.
+    /// Examples per step; the last batch of an epoch may have fewer, but a single one left over joins the batch
+    /// before. Default 64.
     pub batch_size: usize,
     /// The rule by which gradients change weights; default Adam with a learning rate of 1e-3.
     pub optimizer: OptimizerParams,

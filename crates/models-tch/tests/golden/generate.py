@@ -61,22 +61,28 @@ class Residual(nn.Module):
 
 
 class BirdResNet(nn.Module):
-    def __init__(self, classes, widths=(16, 32, 64, 128), kernel=5, dropout=0.3):
+    def __init__(self, classes, mels, widths=(16, 32), kernel=5, time_width=128, dropout=0.4):
         super().__init__()
         self.conv1 = nn.Conv2d(1, widths[0], kernel, 2, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.layers = len(widths) - 1
         for number, (inputs, outputs) in enumerate(zip(widths, widths[1:]), 1):
             setattr(self, f"layer{number}", nn.Sequential(Residual(inputs, outputs)))
+        for _ in widths:
+            mels = (mels + 1) // 2
+        self.conv2 = nn.Conv1d(widths[-1] * mels, time_width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm1d(time_width)
+        self.bn3 = nn.BatchNorm1d(2 * time_width)
         self.dropout = dropout
-        self.fc = nn.Linear(widths[-1], classes)
+        self.fc = nn.Linear(2 * time_width, classes)
 
     def forward(self, x):
         x = F.relu(self.bn1(self.conv1(x)))
         for number in range(1, self.layers + 1):
             x = getattr(self, f"layer{number}")(x)
-        x = x.mean(2)
-        return self.fc(F.dropout(x.mean(2) + x.amax(2), self.dropout, self.training))
+        x = F.relu(self.bn2(self.conv2(x.flatten(1, 2))))
+        x = torch.cat([x.mean(2), (x.var(2, unbiased=False) + 1e-5).sqrt()], 1)
+        return self.fc(F.dropout(self.bn3(x), self.dropout, self.training))
 
 
 class Mlp(nn.Module):
@@ -117,7 +123,7 @@ def logits_by_formula():
     networks = []
     for kind, sizes in AVIAN.items():
         networks.append(({"kind": kind}, Avian(4, **sizes), [1, 128 if kind == "avian_v20" else 148, 128]))
-    networks.append(({"kind": "bird_resnet"}, BirdResNet(4), [1, 64, 100]))
+    networks.append(({"kind": "bird_resnet"}, BirdResNet(4, 61), [1, 61, 100]))
     networks.append(({"kind": "mlp", "hidden": [7, 5]}, Mlp(40, [7, 5], 4), [40]))
     for network, module, shape in networks:
         module.eval()
@@ -131,14 +137,14 @@ def logits_by_formula():
 def bird_file():
     torch.manual_seed(1)
     widths = [3, 5]
-    module = BirdResNet(4, widths)
+    module = BirdResNet(4, 16, widths, time_width=4)
     for _ in range(3):  # the running statistics move
         module(torch.randn(4, 1, 16, 16) * 3 + 1)
     module.eval()
     save_file({name: tensor.contiguous() for name, tensor in module.state_dict().items()}, HERE / "bird.safetensors")
     with torch.no_grad():
         logits = module(torch.from_numpy(formula([2, 1, 16, 20], 0.5)))
-    network = {"kind": "bird_resnet", "widths": widths}
+    network = {"kind": "bird_resnet", "widths": widths, "time_width": 4}
     return {"network": network, "input_shape": [1, 16, 20], "logits": logits.flatten().tolist()}
 
 
@@ -181,7 +187,9 @@ def optimizers():
 def check_file_from_rust():
     sidecar = json.loads((HERE / "from_rust.json").read_text())
     network = sidecar["network"]
-    module = BirdResNet(len(sidecar["classes"]), network["widths"], network["kernel"])
+    module = BirdResNet(
+        len(sidecar["classes"]), sidecar["input_shape"][1], network["widths"], network["kernel"], network["time_width"]
+    )
     state = load_file(HERE / "from_rust.safetensors")
     missing, unexpected = module.load_state_dict(state, strict=False)
     assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing), (missing, unexpected)

@@ -64,7 +64,8 @@ pub(crate) fn classifier(network: &Network) -> Classifier {
 
 /// A network with batch norm and dropout: everything that has a state or draws random numbers.
 pub(crate) fn small_resnet() -> Network {
-    serde_json::from_str(r#"{"kind": "bird_resnet", "widths": [4, 8], "dropout": 0.3}"#).unwrap()
+    serde_json::from_str(r#"{"kind": "bird_resnet", "widths": [4, 8], "time_width": 8, "dropout": 0.3}"#)
+        .unwrap()
 }
 
 pub(crate) fn train(classifier: &mut Classifier, params: &TrainParams) -> Result<History> {

@@ -29,8 +29,8 @@ fn other_networks_have_the_counts_of_their_layers() {
     assert_eq!(build(&mlp, &[40], 91).parameters(), 41 * 256 + 257 * 256 + 257 * 91);
     let resnet = Network::BirdResNet(BirdResNetParams::default());
     let block = |i: usize, o: usize| 9 * i * o + 9 * o * o + i * o + 6 * o;
-    let expected = 25 * 16 + 32 + block(16, 32) + block(32, 64) + block(64, 128) + 129 * 91;
-    assert_eq!(build(&resnet, &[1, 128, 128], 91).parameters(), expected);
+    let expected = 25 * 16 + 32 + block(16, 32) + 3 * (32 * 16) * 128 + 256 + 512 + 257 * 10;
+    assert_eq!(build(&resnet, &[1, 64, 130], 10).parameters(), expected);
 }
 
 #[test]

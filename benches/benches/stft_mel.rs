@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use auscult_stft_mel::{HpssParams, MelParams, MelSpectrogramParams, MfccParams, StftParams, magnitude_spectrogram};
+use auscult_stft_mel::{
+    HpssParams, MelParams, MelSpectrogramParams, MfccParams, StftParams, magnitude_spectrogram,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array1;
 
@@ -24,7 +26,9 @@ fn bench(c: &mut Criterion) {
     c.bench_function("stft/1024x315/10s", |b| b.iter(|| stft.forward(black_box(x.view()))));
     c.bench_function("istft/1024x315/10s", |b| b.iter(|| stft.inverse(black_box(spectrum.view()), None)));
 
-    let mel = MelSpectrogramParams::new(stft.params().clone(), MelParams::new(RATE, 80)).plan::<f32>().expect("valid");
+    let mel = MelSpectrogramParams::new(stft.params().clone(), MelParams::new(RATE, 80))
+        .plan::<f32>()
+        .expect("valid");
     c.bench_function("mel/1024x315x80/10s", |b| b.iter(|| mel.process(black_box(x.view()))));
     for (name, params) in [
         ("librosa", MfccParams::librosa(RATE)),

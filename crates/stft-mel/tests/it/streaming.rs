@@ -25,7 +25,7 @@ fn blocks<'a>(x: &'a [f32], sizes: &[usize]) -> Vec<ArrayView1<'a, f32>> {
 }
 
 fn stacked<A: Clone>(parts: &[Array2<A>]) -> Array2<A> {
-    concatenate(Axis(0), &parts.iter().map(|p| p.view()).collect::<Vec<_>>()).unwrap()
+    concatenate(Axis(0), &parts.iter().map(|p| p.view()).collect::<Vec<_>>()).expect("equal widths")
 }
 
 proptest! {

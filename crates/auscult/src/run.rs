@@ -47,7 +47,9 @@ impl Environment {
     #[must_use]
     pub fn here() -> Self {
         let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-            text.lines().find_map(|line| Some(line.strip_prefix("model name")?.trim_start_matches([' ', '\t', ':']).to_owned()))
+            text.lines().find_map(|line| {
+                Some(line.strip_prefix("model name")?.trim_start_matches([' ', '\t', ':']).to_owned())
+            })
         });
         Self {
             auscult: env!("CARGO_PKG_VERSION").into(),

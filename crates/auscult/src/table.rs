@@ -106,7 +106,9 @@ impl<'a> Row<'a> {
 fn bad_row(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("this row has {len} fields where the header has {expected_len}; quote fields that hold commas")
+            format!(
+                "this row has {len} fields where the header has {expected_len}; quote fields that hold commas"
+            )
         }
         csv::ErrorKind::Utf8 { .. } => "this row is not UTF-8; save the table as UTF-8".into(),
         _ => error.to_string(),
@@ -130,14 +132,22 @@ mod tests {
         assert_eq!(rows[0].get("species"), Some("wren"));
         assert_eq!(rows[1].get("species"), None);
         assert_eq!(rows[1].line(), 3);
-        assert!(rows[1].require("species").unwrap_err().to_string().contains("line 3: column `species` is empty"));
+        assert!(
+            rows[1].require("species").unwrap_err().to_string().contains("line 3: column `species` is empty")
+        );
     }
 
     #[test]
     fn names_line_and_remedy() {
         let message = |text| table(text, &["path", "species"]).unwrap_err().to_string();
-        assert!(message("path,label\na,b\n").contains("line 1: there is no column `species`; the header has: path, label"));
-        assert!(message("path,species\na,b\nc,d,e\n").contains("line 3: this row has 3 fields where the header has 2"));
+        assert!(
+            message("path,label\na,b\n")
+                .contains("line 1: there is no column `species`; the header has: path, label")
+        );
+        assert!(
+            message("path,species\na,b\nc,d,e\n")
+                .contains("line 3: this row has 3 fields where the header has 2")
+        );
         assert!(message("path,species\n").contains("no rows"));
         assert!(message("").contains("there is no column `path`"));
         assert!(Table::read("no/such.csv", &[]).unwrap_err().to_string().contains("no/such.csv"));

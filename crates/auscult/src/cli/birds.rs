@@ -92,12 +92,14 @@ pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
         match &arguments.output {
             None => printer.print(&heard, index == 0, &mut std::io::stdout().lock())?,
             Some(folder) => {
-                std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("could not create {}", folder.display()))?;
                 let name = path.file_stem().context("a recording without a name")?.to_string_lossy();
                 let target = folder.join(format!("{name}.{}", arguments.format.ending()));
                 let mut text = Vec::new();
                 printer.print(&heard, true, &mut text)?;
-                std::fs::write(&target, text).with_context(|| format!("could not write {}", target.display()))?;
+                std::fs::write(&target, text)
+                    .with_context(|| format!("could not write {}", target.display()))?;
                 say(&format!("{} -> {}", path.display(), target.display()));
             }
         }
@@ -138,7 +140,11 @@ impl Printer<'_> {
 
     fn text(&self, heard: &Heard, out: &mut impl Write) -> std::io::Result<()> {
         let listed = |named: &[(&str, f64)]| {
-            named.iter().map(|(species, p)| format!("{species} {:.0} %", 100.0 * p)).collect::<Vec<_>>().join(", ")
+            named
+                .iter()
+                .map(|(species, p)| format!("{species} {:.0} %", 100.0 * p))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         writeln!(out, "{}  ({:.1} s)  {}", self.path.display(), heard.seconds, listed(&self.of_file(heard)))?;
         for window in &heard.windows {
@@ -158,7 +164,14 @@ impl Printer<'_> {
             for (rank, (species, p)) in self.named(window).into_iter().enumerate() {
                 let [start, end] = [window.start, window.end].map(|t| format!("{t:.3}"));
                 let rank = (rank + 1).to_string();
-                table.write_record([&*self.path.to_string_lossy(), &start, &end, &rank, species, &format!("{p:.4}")])?;
+                table.write_record([
+                    &*self.path.to_string_lossy(),
+                    &start,
+                    &end,
+                    &rank,
+                    species,
+                    &format!("{p:.4}"),
+                ])?;
             }
         }
         table.flush()?;

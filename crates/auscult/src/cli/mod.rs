@@ -3,6 +3,8 @@
 #[cfg(feature = "torch")]
 mod birds;
 #[cfg(feature = "torch")]
+mod environment;
+#[cfg(feature = "torch")]
 mod places;
 #[cfg(feature = "torch")]
 mod progress;
@@ -41,7 +43,10 @@ enum Verb {
 
 /// Parses, runs, and turns errors into a message and exit code 1 (2 is for wrong usage).
 pub(crate) fn main() -> ExitCode {
-    let outcome = match Arguments::parse().verb {
+    let arguments = Arguments::parse();
+    #[cfg(feature = "torch")]
+    environment::settle();
+    let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
         #[cfg(feature = "torch")]

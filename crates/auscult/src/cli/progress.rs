@@ -32,7 +32,11 @@ impl Progress {
 
 fn seconds(duration: Duration) -> String {
     let whole = duration.as_secs();
-    if whole < 60 { format!("{:.1} s", duration.as_secs_f64()) } else { format!("{} min {:02} s", whole / 60, whole % 60) }
+    if whole < 60 {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    }
 }
 
 impl Observer for Progress {
@@ -42,9 +46,9 @@ impl Observer for Progress {
         self.spoke = self.began;
         if self.terminal && total > 0 {
             let bar = ProgressBar::new(total);
-            if let Ok(style) =
-                ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}  {elapsed} gone, {eta} left  {msg}")
-            {
+            if let Ok(style) = ProgressStyle::with_template(
+                "{prefix} {wide_bar} {pos}/{len}  {elapsed} gone, {eta} left  {msg}",
+            ) {
                 bar.set_style(style);
             }
             bar.set_prefix(self.stage.clone());
@@ -60,7 +64,8 @@ impl Observer for Progress {
         } else if self.spoke.elapsed() >= QUIET {
             self.spoke = Instant::now();
             let elapsed = self.began.elapsed();
-            let left = (done > 0).then(|| elapsed.mul_f64((self.total.saturating_sub(done)) as f64 / done as f64));
+            let left =
+                (done > 0).then(|| elapsed.mul_f64((self.total.saturating_sub(done)) as f64 / done as f64));
             let left = left.map_or(String::new(), |left| format!(", {} left", seconds(left)));
             say(&format!("{}: {done}/{} {note} ({} gone{left})", self.stage, self.total, seconds(elapsed)));
         }

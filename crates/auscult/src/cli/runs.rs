@@ -142,7 +142,8 @@ pub(super) fn eval(arguments: &EvalArguments) -> anyhow::Result<()> {
             let evaluation = birds::evaluate(&run, &options, &mut progress)?;
             let json = serde_json::to_string_pretty(&evaluation.metrics)? + "\n";
             if let Some(output) = &arguments.output {
-                std::fs::write(output, &json).with_context(|| format!("could not write {}", output.display()))?;
+                std::fs::write(output, &json)
+                    .with_context(|| format!("could not write {}", output.display()))?;
             }
             let mut out = std::io::stdout().lock();
             if arguments.json {
@@ -160,7 +161,11 @@ pub(super) fn eval(arguments: &EvalArguments) -> anyhow::Result<()> {
 }
 
 pub(super) fn report(arguments: &ReportArguments) -> anyhow::Result<()> {
-    let runs = arguments.runs.iter().map(|folder| auscult::Run::open_folder(folder)).collect::<Result<Vec<_>, _>>()?;
+    let runs = arguments
+        .runs
+        .iter()
+        .map(|folder| auscult::Run::open_folder(folder))
+        .collect::<Result<Vec<_>, _>>()?;
     auscult::write_report(&runs, &arguments.output)?;
     say(&format!("report: {}", arguments.output.display()));
     Ok(())

@@ -7,7 +7,9 @@ use auscult::pipeline::birds::{Figure, Metrics, Results};
 fn percent(figure: Option<&Figure>) -> String {
     figure.map_or_else(
         || "-".into(),
-        |figure| format!("{:5.1} [{:4.1}, {:5.1}]", 100.0 * figure.value, 100.0 * figure.low, 100.0 * figure.high),
+        |figure| {
+            format!("{:5.1} [{:4.1}, {:5.1}]", 100.0 * figure.value, 100.0 * figure.low, 100.0 * figure.high)
+        },
     )
 }
 
@@ -25,7 +27,8 @@ pub(super) fn results(results: &Results, out: &mut impl Write) -> std::io::Resul
             )?;
         }
         let cell = |name: &str| percent(score.metrics.get(name));
-        let seeds: Vec<String> = score.per_seed.iter().map(|accuracy| format!("{:.1}", 100.0 * accuracy)).collect();
+        let seeds: Vec<String> =
+            score.per_seed.iter().map(|accuracy| format!("{:.1}", 100.0 * accuracy)).collect();
         writeln!(
             out,
             "{:22} {:>20} {:>20} {:>20} {:>20}  {}",
@@ -56,7 +59,11 @@ pub(super) fn results(results: &Results, out: &mut impl Write) -> std::io::Resul
 /// The figures of one evaluation.
 pub(super) fn metrics(metrics: &Metrics, out: &mut impl Write) -> std::io::Result<()> {
     for (name, figure) in &metrics.metrics {
-        writeln!(out, "{name:24} {:.4}  [{:.4}, {:.4}]  n = {}", figure.value, figure.low, figure.high, figure.n)?;
+        writeln!(
+            out,
+            "{name:24} {:.4}  [{:.4}, {:.4}]  n = {}",
+            figure.value, figure.low, figure.high, figure.n
+        )?;
     }
     Ok(())
 }

@@ -15,7 +15,11 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Recipe`] for an unknown name, text that is not TOML, unknown keys, values of the wrong kind.
-pub fn read<R: DeserializeOwned>(name: &str, built_in: &[(&str, &str)], settings: &[String]) -> Result<(String, R)> {
+pub fn read<R: DeserializeOwned>(
+    name: &str,
+    built_in: &[(&str, &str)],
+    settings: &[String],
+) -> Result<(String, R)> {
     let problem = |problem: String| Error::Recipe { name: name.into(), problem };
     let path = Path::new(name);
     let (short, text) = if let Some((name, text)) = built_in.iter().find(|(known, _)| *known == name) {
@@ -25,7 +29,10 @@ pub fn read<R: DeserializeOwned>(name: &str, built_in: &[(&str, &str)], settings
         (stem, std::fs::read_to_string(path).map_err(Error::io("read", path))?)
     } else {
         let known: Vec<&str> = built_in.iter().map(|(name, _)| *name).collect();
-        return Err(problem(format!("there is no such file, and the recipes that come along are: {}", known.join(", "))));
+        return Err(problem(format!(
+            "there is no such file, and the recipes that come along are: {}",
+            known.join(", ")
+        )));
     };
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| problem(error.to_string()))?;
     for setting in settings {
@@ -50,7 +57,9 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), String> {
     let last = steps.pop().unwrap_or_default();
     let mut place = PlaceMut::Table(table);
     for step in steps {
-        place = place.enter(step).ok_or_else(|| format!("setting `{setting}`: there is no `{step}` to go into"))?;
+        place = place
+            .enter(step)
+            .ok_or_else(|| format!("setting `{setting}`: there is no `{step}` to go into"))?;
     }
     place.set(last, value).ok_or_else(|| format!("setting `{setting}`: there is no item `{last}`"))
 }

@@ -40,7 +40,11 @@ fn range(values: impl Iterator<Item = f64>, margin: f64) -> std::ops::Range<f64>
 }
 
 /// Draws with `draw` into an SVG string; the page stays whole where a chart cannot be drawn.
-fn svg(width: u32, height: u32, draw: impl FnOnce(&SvgArea) -> Result<(), Box<dyn std::error::Error>>) -> String {
+fn svg(
+    width: u32,
+    height: u32,
+    draw: impl FnOnce(&SvgArea) -> Result<(), Box<dyn std::error::Error>>,
+) -> String {
     let mut text = String::new();
     let outcome = {
         let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
@@ -53,8 +57,11 @@ fn svg(width: u32, height: u32, draw: impl FnOnce(&SvgArea) -> Result<(), Box<dy
 }
 
 type SvgArea<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type Plane<'a, 'b> =
-    ChartContext<'a, SVGBackend<'b>, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>;
+type Plane<'a, 'b> = ChartContext<
+    'a,
+    SVGBackend<'b>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
 
 fn plane<'a, 'b>(
     area: &'a SvgArea<'b>,
@@ -173,7 +180,8 @@ mod tests {
 
     #[test]
     fn charts_are_drawn_whatever_the_data() {
-        let series = |points: Vec<(f64, f64)>| Series { name: "train".into(), points, group: 0, faint: false };
+        let series =
+            |points: Vec<(f64, f64)>| Series { name: "train".into(), points, group: 0, faint: false };
         for points in [vec![], vec![(1.0, 1.0)], vec![(0.0, f64::NAN), (1.0, 2.0), (2.0, 2.0)]] {
             let svg = lines(&[series(points)], "epoch", "loss");
             assert!(svg.starts_with("<svg") && svg.contains("epoch"), "{svg}");

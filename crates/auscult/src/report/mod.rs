@@ -74,11 +74,13 @@ pub(crate) fn data_uri(media_type: &str, bytes: &[u8]) -> String {
 /// # Errors
 /// [`Error::Run`] for runs that are not finished; [`Error::Io`] where the page cannot be written.
 pub fn write_report(runs: &[Run], output: &Path) -> Result<()> {
-    let sections =
-        runs.iter().map(|run| match run.about().pipeline.as_str() {
-            "birds" => birds::section(run),
-            other => Err(Error::Run { path: run.folder().into(), problem: format!("no report is known for `{other}` runs") }),
-        });
+    let sections = runs.iter().map(|run| match run.about().pipeline.as_str() {
+        "birds" => birds::section(run),
+        other => Err(Error::Run {
+            path: run.folder().into(),
+            problem: format!("no report is known for `{other}` runs"),
+        }),
+    });
     let sections = sections.collect::<Result<Vec<Markup>>>()?;
     let body = html! {
         h1 { "auscult report" }

@@ -10,8 +10,6 @@ use crate::random::Random;
 pub struct Augment {
     /// Mixup (Zhang 2018): weight drawn from Beta(a, a), 0 for none. Inputs and targets are mixed.
     pub mixup: f64,
-    /// Share of examples that are mixed up.
-    pub mixup_share: f64,
     /// Number of time masks (SpecAugment, Park 2019).
     pub time_masks: usize,
     /// Widest time mask, frames.
@@ -22,19 +20,32 @@ pub struct Augment {
     pub frequency_mask_rows: usize,
     /// Largest shift along frequency, rows, either way; the edge row is repeated.
     pub shift_rows: usize,
-    /// Largest change of level, in deviations, either way.
-    pub gain: f64,
+    /// Deviation of a random equaliser: a level drawn at 3 to 5 rows spread over the picture, straight in
+    /// between, as other microphones and distances would colour the sound.
+    pub equaliser: f64,
+    /// Largest change of speed: a window's frames are taken from (1 ± this) times as many, interpolated.
+    pub stretch: f64,
     /// Largest deviation of added Gaussian noise; each example draws its own from 0 to this.
     pub noise: f64,
 }
 
 impl Augment {
-    /// The mixing weight of the first picture; 1 where this example is left alone.
+    /// The mixing weight of the first picture, at least one half; 1 without mixup.
     pub(crate) fn draw_mixup(&self, random: &mut Random) -> f64 {
-        if self.mixup > 0.0 && random.uniform() < self.mixup_share {
-            random.symmetric_beta(self.mixup)
+        if self.mixup > 0.0 {
+            let weight = random.symmetric_beta(self.mixup);
+            weight.max(1.0 - weight)
         } else {
             1.0
+        }
+    }
+
+    /// How many frames of the recording a window of `frames` is made from.
+    pub(crate) fn draw_frames(&self, frames: usize, random: &mut Random) -> usize {
+        if self.stretch > 0.0 {
+            ((frames as f64 * random.between(1.0 - self.stretch, 1.0 + self.stretch)).round() as usize).max(1)
+        } else {
+            frames
         }
     }
 
@@ -44,9 +55,13 @@ impl Augment {
             let shift = random.below(2 * self.shift_rows + 1) as isize - self.shift_rows as isize;
             shift_rows(patch, rows, frames, shift);
         }
-        if self.gain > 0.0 {
-            let gain = random.between(-self.gain, self.gain) as f32;
-            patch.iter_mut().for_each(|pixel| *pixel += gain);
+        if self.equaliser > 0.0 {
+            let nodes: Vec<f64> =
+                (0..3 + random.below(3)).map(|_| self.equaliser * random.normal()).collect();
+            for (row, pixels) in patch.chunks_exact_mut(frames).enumerate() {
+                let level = piecewise_linear(&nodes, row as f64 / (rows - 1).max(1) as f64) as f32;
+                pixels.iter_mut().for_each(|pixel| *pixel += level);
+            }
         }
         if self.noise > 0.0 {
             let deviation = random.between(0.0, self.noise);
@@ -63,6 +78,14 @@ impl Augment {
             patch.chunks_exact_mut(frames).for_each(|row| row[from..from + width].fill(0.0));
         }
     }
+}
+
+/// Value at `position` in [0, 1] of the curve that is straight between equidistant `nodes`.
+fn piecewise_linear(nodes: &[f64], position: f64) -> f64 {
+    let place = position * (nodes.len() - 1) as f64;
+    let below = (place as usize).min(nodes.len() - 2);
+    let share = place - below as f64;
+    nodes[below] * (1.0 - share) + nodes[below + 1] * share
 }
 
 /// Moves every row up by `shift` (down where negative), repeating the edge row.
@@ -105,13 +128,25 @@ mod tests {
     }
 
     #[test]
+    fn equalisers_are_straight_between_their_nodes() {
+        let curve = |position| piecewise_linear(&[0.0, 2.0, 1.0], position);
+        assert_eq!([curve(0.0), curve(0.25), curve(0.5), curve(0.75), curve(1.0)], [0.0, 1.0, 2.0, 1.5, 1.0]);
+    }
+
+    #[test]
     fn masks_stay_inside_and_within_their_width() {
-        let augment =
-            Augment { time_masks: 1, time_mask_frames: 3, frequency_masks: 1, frequency_mask_rows: 9, ..Augment::default() };
+        let augment = Augment {
+            time_masks: 1,
+            time_mask_frames: 3,
+            frequency_masks: 1,
+            frequency_mask_rows: 9,
+            ..Augment::default()
+        };
         for seed in 0..200 {
             let mut patch = vec![1.0; 4 * 10];
             augment.apply(&mut patch, 4, 10, &mut Random::new(seed));
-            let masked_frames = (0..10).filter(|frame| (0..4).all(|row| patch[row * 10 + frame] == 0.0)).count();
+            let masked_frames =
+                (0..10).filter(|frame| (0..4).all(|row| patch[row * 10 + frame] == 0.0)).count();
             assert!(masked_frames <= 3 || patch.iter().all(|&p| p == 0.0));
         }
     }

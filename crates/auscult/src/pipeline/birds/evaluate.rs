@@ -120,25 +120,31 @@ fn figures(scored: &[(Recording, usize, Vec<f64>)], classes: usize) -> Result<BT
         (truth, indices.iter().map(|&index| predicted[index]).collect::<Vec<_>>())
     };
     let top = |indices: &[usize]| {
-        top_k_accuracy(&pick(indices).0, scores.select(Axis(0), indices).view(), 3.min(classes)).unwrap_or(f64::NAN)
+        top_k_accuracy(&pick(indices).0, scores.select(Axis(0), indices).view(), 3.min(classes))
+            .unwrap_or(f64::NAN)
     };
     let report = |indices: &[usize]| {
         let (truth, predicted) = pick(indices);
         ClassificationReport::new(&truth, &predicted, classes).ok()
     };
     let accuracy = |indices: &[usize]| {
-        indices.iter().filter(|&&index| truth[index] == predicted[index]).count() as f64 / indices.len() as f64
+        indices.iter().filter(|&&index| truth[index] == predicted[index]).count() as f64
+            / indices.len() as f64
     };
     // Classes without a recording have no average precision: only those present are averaged.
     let present: Vec<usize> = (0..classes).filter(|class| truth.contains(class)).collect();
     let average_precision = |indices: &[usize]| {
-        let present: Vec<usize> =
-            present.iter().copied().filter(|class| indices.iter().any(|&index| truth[index] == *class)).collect();
+        let present: Vec<usize> = present
+            .iter()
+            .copied()
+            .filter(|class| indices.iter().any(|&index| truth[index] == *class))
+            .collect();
         let scores = scores.select(Axis(0), indices).select(Axis(1), &present);
         let is = Array2::from_shape_fn(scores.dim(), |(row, class)| truth[indices[row]] == present[class]);
         mean_average_precision(is.view(), scores.view()).unwrap_or(f64::NAN)
     };
-    let macro_f1 = |indices: &[usize]| report(indices).map_or(f64::NAN, |report| report.averages.macro_average.f1);
+    let macro_f1 =
+        |indices: &[usize]| report(indices).map_or(f64::NAN, |report| report.averages.macro_average.f1);
     let bootstrap = Bootstrap::new(2000).seed(1);
     let figure = |statistic: &(dyn Fn(&[usize]) -> f64 + Sync)| -> Result<Figure> {
         let interval = bootstrap.interval(truth.len(), statistic).map_err(Error::part("an interval"))?;
@@ -170,8 +176,12 @@ fn write(
     for (recording, truth, scores) in scored {
         let predicted = highest(ndarray::ArrayView1::from(scores));
         let right = if predicted == *truth { "1" } else { "0" };
-        let mut record =
-            vec![recording.path.display().to_string(), species[*truth].clone(), species[predicted].clone(), right.into()];
+        let mut record = vec![
+            recording.path.display().to_string(),
+            species[*truth].clone(),
+            species[predicted].clone(),
+            right.into(),
+        ];
         record.extend(scores.iter().map(|score| format!("{score:.4}")));
         table.write_record(record).map_err(failed)?;
     }
@@ -180,7 +190,8 @@ fn write(
     let truth: Vec<usize> = scored.iter().map(|(_, truth, _)| *truth).collect();
     let predicted: Vec<usize> =
         scored.iter().map(|(_, _, scores)| highest(ndarray::ArrayView1::from(scores))).collect();
-    let counts = confusion_matrix(&truth, &predicted, species.len()).map_err(Error::part("the confusion matrix"))?;
+    let counts =
+        confusion_matrix(&truth, &predicted, species.len()).map_err(Error::part("the confusion matrix"))?;
     files::write(&folder.join("confusion.svg"), report::confusion_matrix(counts.view(), species))?;
     files::write_json(&folder.join("metrics.json"), metrics)?;
     files::write_json(&run.path("metrics.json"), metrics)?;

@@ -44,7 +44,13 @@ impl Examples for Crops<'_> {
 impl Crops<'_> {
     fn crop(&self, recording: usize, patch: &mut [f32], random: &mut Random) {
         let picture = self.pictures[recording];
-        picture.cut(self.window, random.below(picture.starts(self.window)), patch);
+        let frames = self.augment.draw_frames(self.window.frames, random);
+        let start = random.below(picture.starts(&Window { frames, ..self.window.clone() }));
+        if frames == self.window.frames {
+            picture.cut(self.window, start, patch);
+        } else {
+            picture.cut_stretched(self.window, frames, start, patch);
+        }
     }
 }
 

@@ -85,6 +85,11 @@ pub struct Features {
 }
 
 impl Features {
+    #[cfg(test)]
+    pub(crate) fn from_values(values: Array2<f32>, n_mels: usize) -> Self {
+        Self { values, n_mels }
+    }
+
     /// Number of frames.
     #[must_use]
     pub fn frames(&self) -> usize {
@@ -244,7 +249,9 @@ const CACHE_VERSION: &str = "birds-features-1";
 
 fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Features> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::recording(path, "there is no such file; check the manifest's path and --root"),
+        std::io::ErrorKind::NotFound => {
+            Error::recording(path, "there is no such file; check the manifest's path and --root")
+        }
         _ => Error::io("read", path)(error),
     })?;
     let front_end = format!("{:?}", extractor.front_end);
@@ -259,7 +266,8 @@ fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Fea
     }
     let features = extractor.features_of_file(path)?;
     let mut npy = Vec::new();
-    ndarray_npy::WriteNpyExt::write_npy(&features.values, &mut npy).map_err(Error::part("the feature cache"))?;
+    ndarray_npy::WriteNpyExt::write_npy(&features.values, &mut npy)
+        .map_err(Error::part("the feature cache"))?;
     crate::files::write(&file, npy)?;
     Ok(features)
 }

@@ -161,7 +161,11 @@ impl Listener {
                 picture.covering(&self.model.preparation.window, hop)
             } else if ended {
                 let last = picture.frames().saturating_sub(window).max(lead);
-                (lead..last).step_by(hop).chain([last]).filter(|start| start + window <= picture.frames()).collect()
+                (lead..last)
+                    .step_by(hop)
+                    .chain([last])
+                    .filter(|start| start + window <= picture.frames())
+                    .collect()
             } else {
                 (0..hops).map(|index| lead + index * hop).collect()
             };

@@ -71,7 +71,9 @@ pub fn read_manifest(manifest: &Path, root: &Path) -> Result<Vec<Recording>> {
     for row in table.rows() {
         let path = row.require("path")?;
         if let Some(first) = seen.insert(path, row.line()) {
-            return Err(row.problem(format!("`{path}` is listed on line {first} already; list each recording once")));
+            return Err(
+                row.problem(format!("`{path}` is listed on line {first} already; list each recording once"))
+            );
         }
         let test = match row.get("split") {
             None | Some("train") => false,

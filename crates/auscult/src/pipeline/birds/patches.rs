@@ -71,10 +71,7 @@ impl Window {
             return Err("window.frames must be at least 1".into());
         }
         if self.combine == Combine::Overwrite && front_end.n_mfcc > front_end.n_mels {
-            return Err(format!(
-                "{} MFCC cannot overwrite {} mel bands",
-                front_end.n_mfcc, front_end.n_mels
-            ));
+            return Err(format!("{} MFCC cannot overwrite {} mel bands", front_end.n_mfcc, front_end.n_mels));
         }
         if self.rows(front_end) == 0 {
             return Err("the picture has no rows: front_end.n_mels and n_mfcc leave nothing to see".into());
@@ -114,7 +111,11 @@ const PUBLISHED: [(f64, f64); 2] = [(-7.40798, 3.80885), (-19.00330, 86.45496)];
 impl Scaling {
     /// Fits on training recordings (for `Published` there is nothing to fit).
     #[must_use]
-    pub fn fit<'a>(normalisation: Normalisation, front_end: &FrontEnd, training: impl Iterator<Item = &'a Features>) -> Self {
+    pub fn fit<'a>(
+        normalisation: Normalisation,
+        front_end: &FrontEnd,
+        training: impl Iterator<Item = &'a Features>,
+    ) -> Self {
         let (n_mels, width) = (front_end.n_mels, front_end.width());
         let per_recording = normalisation == Normalisation::Recording;
         let mut moments = Moments::new(width);
@@ -136,7 +137,9 @@ impl Scaling {
             Normalisation::Scalar => pool(0..n_mels).chain(pool(n_mels..width)).collect(),
             Normalisation::Band => each(0..width).collect(),
             Normalisation::Recording => pool(0..n_mels).chain(each(n_mels..width)).collect(),
-            Normalisation::Published => (0..width).map(|value| PUBLISHED[usize::from(value >= n_mels)]).collect(),
+            Normalisation::Published => {
+                (0..width).map(|value| PUBLISHED[usize::from(value >= n_mels)]).collect()
+            }
         };
         Self {
             mean: pairs.iter().map(|pair| pair.0 as f32).collect(),
@@ -249,6 +252,23 @@ impl Picture {
         }
     }
 
+    /// [`cut`](Self::cut) of a window of `source` frames, squeezed or stretched to `window.frames` by linear
+    /// interpolation along time.
+    pub fn cut_stretched(&self, window: &Window, source: usize, start: usize, patch: &mut [f32]) {
+        let wide = Window { frames: source, ..window.clone() };
+        let mut frames = vec![0.0; self.rows * source];
+        self.cut(&wide, start, &mut frames);
+        let step = (source - 1) as f32 / (window.frames - 1).max(1) as f32;
+        for (from, to) in frames.chunks_exact(source).zip(patch.chunks_exact_mut(window.frames)) {
+            for (frame, pixel) in to.iter_mut().enumerate() {
+                let place = frame as f32 * step;
+                let below = (place as usize).min(source.saturating_sub(2));
+                let share = place - below as f32;
+                *pixel = from[below] * (1.0 - share) + from[(below + 1).min(source - 1)] * share;
+            }
+        }
+    }
+
     /// Writes the window that begins at place `start` (below [`starts`](Self::starts)) into `patch`
     /// `[row, frame]`, row-major, `rows x window.frames` long.
     pub fn cut(&self, window: &Window, start: usize, patch: &mut [f32]) {
@@ -285,5 +305,90 @@ impl Picture {
         let mut starts: Vec<usize> = (0..last).step_by(hop.max(1)).collect();
         starts.push(last);
         starts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture whose pixel is 10 x row + frame + 1.
+    fn picture(rows: usize, frames: usize) -> Picture {
+        let pixels =
+            (0..frames).flat_map(|frame| (0..rows).map(move |row| (10 * row + frame + 1) as f32)).collect();
+        Picture { rows, frames, pixels }
+    }
+
+    fn cut(picture: &Picture, window: &Window, start: usize) -> Vec<f32> {
+        let mut patch = vec![f32::NAN; picture.rows * window.frames];
+        picture.cut(window, start, &mut patch);
+        patch
+    }
+
+    #[test]
+    fn long_recordings_are_cut_and_short_ones_filled() {
+        let window = |padding| Window { frames: 3, padding, combine: Combine::MelOnly };
+        let long = picture(2, 5);
+        assert_eq!(long.starts(&window(Padding::Loop)), 3);
+        assert_eq!(cut(&long, &window(Padding::Loop), 2), [3., 4., 5., 13., 14., 15.]);
+        let short = picture(1, 2);
+        assert_eq!(short.starts(&window(Padding::Loop)), 2);
+        assert_eq!(cut(&short, &window(Padding::Loop), 1), [2., 1., 2.]);
+        assert_eq!(short.starts(&window(Padding::Zero)), 2);
+        assert_eq!(cut(&short, &window(Padding::Zero), 0), [1., 2., 0.]);
+        assert_eq!(cut(&short, &window(Padding::Zero), 1), [0., 1., 2.]);
+    }
+
+    #[test]
+    fn stretching_by_nothing_changes_nothing() {
+        let window = Window { frames: 4, ..Window::default() };
+        let picture = picture(2, 9);
+        let mut patch = vec![0.0; 8];
+        picture.cut_stretched(&window, 4, 3, &mut patch);
+        assert_eq!(patch, cut(&picture, &window, 3));
+        picture.cut_stretched(&window, 7, 0, &mut patch);
+        assert_eq!(patch[..4], [1., 3., 5., 7.]);
+    }
+
+    #[test]
+    fn covering_windows_reach_the_end() {
+        let window = Window { frames: 4, ..Window::default() };
+        assert_eq!(picture(1, 11).covering(&window, 2), [0, 2, 4, 6, 7]);
+        assert_eq!(picture(1, 4).covering(&window, 2), [0]);
+        assert_eq!(picture(1, 2).covering(&window, 2), [0]);
+        let zero = Window { padding: Padding::Zero, ..window };
+        assert_eq!(picture(1, 2).covering(&zero, 2), [1]);
+    }
+
+    fn features(values: &[[f32; 3]]) -> Features {
+        Features::from_values(ndarray::arr2(values), 2)
+    }
+
+    #[test]
+    fn scaling_is_fitted_on_what_it_is_given() {
+        let front_end = FrontEnd { n_mels: 2, n_mfcc: 1, ..FrontEnd::default() };
+        let training = features(&[[0., 2., 5.], [2., 4., 7.]]);
+        let statistics = |normalisation| {
+            Scaling::fit(normalisation, &front_end, [&training].into_iter()).statistics().collect::<Vec<_>>()
+        };
+        let all = (2.0, 2.0_f32.sqrt());
+        assert_eq!(statistics(Normalisation::Scalar), [all, all, (6.0, 1.0)]);
+        assert_eq!(statistics(Normalisation::Band), [(1.0, 1.0), (3.0, 1.0), (6.0, 1.0)]);
+        assert_eq!(statistics(Normalisation::Published)[2], (-19.0033, 86.45496));
+    }
+
+    #[test]
+    fn mfcc_overwrite_the_lowest_bands_or_come_on_top() {
+        let front_end = FrontEnd { n_mels: 2, n_mfcc: 1, ..FrontEnd::default() };
+        let scaling = Scaling { mean: vec![0.0; 3], deviation: vec![1.0; 3], per_recording: false };
+        let rows = |combine| {
+            let window = Window { frames: 1, combine, ..Window::default() };
+            let picture = Picture::new(&features(&[[1., 2., 3.]]), &scaling, &window, &front_end);
+            cut(&picture, &window, 0)
+        };
+        assert_eq!(rows(Combine::Overwrite), [3., 2.]);
+        assert_eq!(rows(Combine::Concat), [3., 1., 2.]);
+        assert_eq!(rows(Combine::MelOnly), [1., 2.]);
+        assert_eq!(rows(Combine::MfccOnly), [3.]);
     }
 }

@@ -68,7 +68,14 @@ pub struct Protocol {
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self { shuffle_splits: 3, held_out: 0.25, disjoint_folds: 3, seeds: vec![37], offsets: 5, final_fit: true }
+        Self {
+            shuffle_splits: 3,
+            held_out: 0.25,
+            disjoint_folds: 3,
+            seeds: vec![37],
+            offsets: 5,
+            final_fit: true,
+        }
     }
 }
 
@@ -149,7 +156,10 @@ impl Recipe {
             if self.contenders[..index].iter().any(|other| other.name == contender.name) {
                 return Err(format!("two contenders are called `{}`", contender.name));
             }
-            contender.window.check(&contender.front_end).map_err(|problem| format!("{}: {problem}", contender.name))?;
+            contender
+                .window
+                .check(&contender.front_end)
+                .map_err(|problem| format!("{}: {problem}", contender.name))?;
             if contender.crops == 0 {
                 return Err(format!("{}: crops must be at least 1", contender.name));
             }

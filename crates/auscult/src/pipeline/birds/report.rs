@@ -35,7 +35,8 @@ pub fn section(run: &Run) -> Result<Markup> {
         path: run.folder().into(),
         problem: "the run is not finished; run the same command again and it goes on".into(),
     })?;
-    let toml = std::fs::read_to_string(run.path("recipe.toml")).map_err(Error::io("read", run.path("recipe.toml")))?;
+    let toml = std::fs::read_to_string(run.path("recipe.toml"))
+        .map_err(Error::io("read", run.path("recipe.toml")))?;
     let recipe: Recipe = toml::from_str(&toml).map_err(Error::part("recipe.toml"))?;
     let first = &recipe.contenders[0].name;
     let examples = examples(&recipe).unwrap_or_default();
@@ -91,7 +92,9 @@ fn title(scheme: Scheme) -> &'static str {
 fn meaning(scheme: Scheme, recipe: &Recipe) -> String {
     let protocol = &recipe.protocol;
     match scheme {
-        Scheme::Test => "Models are fitted on all other recordings; the manifest's test rows are only scored.".into(),
+        Scheme::Test => {
+            "Models are fitted on all other recordings; the manifest's test rows are only scored.".into()
+        }
         Scheme::Shuffle => format!(
             "{} splits a seed, {:.0} % of each species held out, as in the paper's 3.2. Recordists may be in both parts, so microphones and places may help.",
             protocol.shuffle_splits,
@@ -105,7 +108,10 @@ fn meaning(scheme: Scheme, recipe: &Recipe) -> String {
 }
 
 fn percent(figure: Option<&Figure>) -> String {
-    figure.map_or_else(|| "—".into(), |f| format!("{:.1} ({:.1} to {:.1})", 100.0 * f.value, 100.0 * f.low, 100.0 * f.high))
+    figure.map_or_else(
+        || "—".into(),
+        |f| format!("{:.1} ({:.1} to {:.1})", 100.0 * f.value, 100.0 * f.low, 100.0 * f.high),
+    )
 }
 
 fn scores(results: &Results, scheme: Scheme, first: &str) -> Markup {
@@ -160,7 +166,8 @@ fn paper(results: &Results) -> Markup {
     };
     let offsets = find("v20", held_out).map(|score| &score.per_offset).filter(|offsets| offsets.len() > 1);
     let mean = |x: &Vec<f64>| x.iter().sum::<f64>() / x.len() as f64;
-    let deviation = |x: &Vec<f64>| (x.iter().map(|v| (v - mean(x)).powi(2)).sum::<f64>() / x.len() as f64).sqrt();
+    let deviation =
+        |x: &Vec<f64>| (x.iter().map(|v| (v - mean(x)).powi(2)).sum::<f64>() / x.len() as f64).sqrt();
     let ours = [
         Some(format!("{:.3}", 1.0 / results.species.len() as f64)),
         find("gaussian-nb", held_out)
@@ -202,7 +209,10 @@ fn curves(results: &Results, accuracy: bool) -> String {
             models.len() - 1
         });
         let curve = |value: &dyn Fn(&super::train::CurvePoint) -> Option<f64>| {
-            points.iter().filter_map(|point| Some(((point.epoch + 1) as f64, value(point)?))).collect::<Vec<_>>()
+            points
+                .iter()
+                .filter_map(|point| Some(((point.epoch + 1) as f64, value(point)?)))
+                .collect::<Vec<_>>()
         };
         let mut push = |points: Vec<(f64, f64)>, faint| {
             series.push(Series { name: model.clone(), points, group, faint });
@@ -242,7 +252,8 @@ fn duration(results: &Results) -> Markup {
     let points: Vec<(f64, f64, String)> =
         tested().map(|species| (species.seconds / 60.0, species.recall, species.species.clone())).collect();
     let count = points.len().max(1) as f64;
-    let (x, y) = (points.iter().map(|p| p.0).sum::<f64>() / count, points.iter().map(|p| p.1).sum::<f64>() / count);
+    let (x, y) =
+        (points.iter().map(|p| p.0).sum::<f64>() / count, points.iter().map(|p| p.1).sum::<f64>() / count);
     let spread: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
     let slope = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / spread;
     let line = (spread > 1e-12).then_some((y - slope * x, slope));
@@ -304,7 +315,8 @@ fn spectrogram(extractor: &FeatureExtractor, recording: &Recording) -> Result<Ve
     let log_mel = features.log_mel();
     let mut sorted: Vec<f32> = log_mel.iter().copied().filter(|level| level.is_finite()).collect();
     sorted.sort_unstable_by(f32::total_cmp);
-    let quantile = |share: f64| sorted.get((share * (sorted.len() - 1) as f64) as usize).copied().unwrap_or(0.0);
+    let quantile =
+        |share: f64| sorted.get((share * (sorted.len() - 1) as f64) as usize).copied().unwrap_or(0.0);
     Ok(heat_map(log_mel, quantile(0.05), quantile(0.999)))
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use auscult_eval_metrics::{Bootstrap, ClassificationReport, Interval, confusion_matrix, mcnemar, top_k_accuracy};
+use auscult_eval_metrics::{
+    Bootstrap, ClassificationReport, Interval, confusion_matrix, mcnemar, top_k_accuracy,
+};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +141,8 @@ impl<'a> Pool<'a> {
         let recording: Vec<usize> = parts.iter().flat_map(|part| part.recordings.iter().copied()).collect();
         let truth: Vec<usize> = recording.iter().map(|&index| data.labels[index]).collect();
         let flat: Vec<f64> = parts.iter().flat_map(|part| part.whole.iter().flatten().copied()).collect();
-        let scores = Array2::from_shape_vec((truth.len(), data.species.len()), flat).map_err(Error::part("results"))?;
+        let scores = Array2::from_shape_vec((truth.len(), data.species.len()), flat)
+            .map_err(Error::part("results"))?;
         let predicted = scores.rows().into_iter().map(highest).collect();
         let single = parts
             .iter()
@@ -235,7 +238,8 @@ fn score(pool: &Pool, data: &Dataset) -> Result<Score> {
     let macro_f1 = |indices: &[usize]| {
         let truth: Vec<usize> = indices.iter().map(|&i| pool.truth[i]).collect();
         let predicted: Vec<usize> = indices.iter().map(|&i| pool.predicted[i]).collect();
-        ClassificationReport::new(&truth, &predicted, classes).map_or(f64::NAN, |report| report.averages.macro_average.f1)
+        ClassificationReport::new(&truth, &predicted, classes)
+            .map_or(f64::NAN, |report| report.averages.macro_average.f1)
     };
     let average = |values: &dyn Fn(usize) -> f64, indices: &[usize]| mean(indices.iter().map(|&i| values(i)));
     let metrics = BTreeMap::from([
@@ -245,9 +249,12 @@ fn score(pool: &Pool, data: &Dataset) -> Result<Score> {
         ("macro_f1".to_owned(), pool.figure(macro_f1)?),
     ]);
     let right_in = |part: &Predictions| {
-        share(part.recordings.iter().zip(&part.whole).map(|(&recording, scores)| {
-            highest(ArrayView1::from(scores)) == data.labels[recording]
-        }))
+        share(
+            part.recordings
+                .iter()
+                .zip(&part.whole)
+                .map(|(&recording, scores)| highest(ArrayView1::from(scores)) == data.labels[recording]),
+        )
     };
     let mut by_seed: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for part in &pool.parts {
@@ -301,13 +308,15 @@ fn compare(scheme: Scheme, against: &str, first: &Pool, other: &Pool) -> Result<
 fn per_species(pool: &Pool, data: &Dataset) -> Result<Vec<SpeciesScore>> {
     let report = ClassificationReport::new(&pool.truth, &pool.predicted, data.species.len())
         .map_err(Error::part("per-species scores"))?;
-    let rows = data.species.iter().zip(&report.per_class).enumerate().map(|(index, (species, scores))| SpeciesScore {
-        species: species.clone(),
-        recall: scores.recall,
-        precision: scores.precision,
-        f1: scores.f1,
-        tests: pool.truth.iter().filter(|&&truth| truth == index).count(),
-        seconds: data.seconds_of(index),
+    let rows = data.species.iter().zip(&report.per_class).enumerate().map(|(index, (species, scores))| {
+        SpeciesScore {
+            species: species.clone(),
+            recall: scores.recall,
+            precision: scores.precision,
+            f1: scores.f1,
+            tests: pool.truth.iter().filter(|&&truth| truth == index).count(),
+            seconds: data.seconds_of(index),
+        }
     });
     Ok(rows.collect())
 }

@@ -21,7 +21,12 @@ pub struct Split {
 ///
 /// # Errors
 /// [`Error::Data`] where a species has fewer than two recordings.
-pub fn stratified_shuffle_splits(species: &[usize], count: usize, held_out: f64, seed: u64) -> Result<Vec<Split>> {
+pub fn stratified_shuffle_splits(
+    species: &[usize],
+    count: usize,
+    held_out: f64,
+    seed: u64,
+) -> Result<Vec<Split>> {
     let mut by_species: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, &species) in species.iter().enumerate() {
         by_species.entry(species).or_default().push(index);
@@ -102,7 +107,9 @@ pub fn recordist_disjoint_folds(
 fn deal(groups: &[Vec<usize>], species: &[usize], folds: usize, random: &mut Random) -> Vec<Split> {
     let mut order: Vec<usize> = (0..groups.len()).collect();
     random.shuffle(&mut order);
-    order.sort_by_key(|&group| std::cmp::Reverse((groups[group].len() as f64 * random.between(0.7, 1.3)) as usize));
+    order.sort_by_key(|&group| {
+        std::cmp::Reverse((groups[group].len() as f64 * random.between(0.7, 1.3)) as usize)
+    });
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); folds];
     for group in order {
         let crowding = |fold: &Vec<usize>| {
@@ -117,8 +124,10 @@ fn deal(groups: &[Vec<usize>], species: &[usize], folds: usize, random: &mut Ran
     }
     (0..folds)
         .map(|fold| {
-            let mut train: Vec<usize> =
-                (0..folds).filter(|&other| other != fold).flat_map(|other| members[other].iter().copied()).collect();
+            let mut train: Vec<usize> = (0..folds)
+                .filter(|&other| other != fold)
+                .flat_map(|other| members[other].iter().copied())
+                .collect();
             train.sort_unstable();
             let known = |index: &usize| train.iter().any(|&trained| species[trained] == species[*index]);
             let mut test: Vec<usize> = members[fold].iter().copied().filter(known).collect();
@@ -192,7 +201,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_split_is_said() {
-        assert!(stratified_shuffle_splits(&[0, 0, 1], 1, 0.25, 0).unwrap_err().to_string().contains("only one recording"));
+        assert!(
+            stratified_shuffle_splits(&[0, 0, 1], 1, 0.25, 0)
+                .unwrap_err()
+                .to_string()
+                .contains("only one recording")
+        );
         let one = vec![Some("x".to_owned()); 4];
         let error = recordist_disjoint_folds(&[0, 0, 1, 1], &one, 3, 0).unwrap_err().to_string();
         assert!(error.contains("there are 1"), "{error}");

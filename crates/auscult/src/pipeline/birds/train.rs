@@ -95,7 +95,12 @@ pub(crate) struct CurvePoint {
 ///
 /// # Errors
 /// Bad manifests, recordings and recipes, each named; [`Error::Interrupted`] when the observer stops it.
-pub fn train(name: &str, recipe: &Recipe, options: &TrainOptions, observer: &mut dyn Observer) -> Result<Run> {
+pub fn train(
+    name: &str,
+    recipe: &Recipe,
+    options: &TrainOptions,
+    observer: &mut dyn Observer,
+) -> Result<Run> {
     let recordings = read_manifest(&recipe.data.manifest, &recipe.root())?;
     let run = open_run(name, recipe, options)?;
     if files::read_json::<Results>(&run.path("results.json"))?.is_some() {
@@ -167,15 +172,30 @@ impl Dataset {
             all.push((front_end, features));
         }
         // A recording is used where every front end could use it.
-        let usable: Vec<bool> =
-            (0..recordings.len()).map(|index| all.iter().all(|(_, features)| features[index].is_some())).collect();
+        let usable: Vec<bool> = (0..recordings.len())
+            .map(|index| all.iter().all(|(_, features)| features[index].is_some()))
+            .collect();
         let keep = |index: usize| usable[index];
         let features = all
             .into_iter()
-            .map(|(front_end, features)| (front_end, features.into_iter().enumerate().filter(|(i, _)| keep(*i)).filter_map(|(_, f)| f).collect()))
+            .map(|(front_end, features)| {
+                (
+                    front_end,
+                    features
+                        .into_iter()
+                        .enumerate()
+                        .filter(|(i, _)| keep(*i))
+                        .filter_map(|(_, f)| f)
+                        .collect(),
+                )
+            })
             .collect();
-        let recordings: Vec<Recording> =
-            recordings.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, recording)| recording).collect();
+        let recordings: Vec<Recording> = recordings
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| keep(*index))
+            .map(|(_, recording)| recording)
+            .collect();
         let mut species: Vec<String> = recordings.iter().map(|recording| recording.species.clone()).collect();
         species.sort();
         species.dedup();
@@ -197,8 +217,12 @@ impl Dataset {
     /// Total length of a species' recordings, seconds.
     pub(crate) fn seconds_of(&self, species: usize) -> f64 {
         let Some((front_end, features)) = self.features.first() else { return 0.0 };
-        let frames: usize =
-            features.iter().zip(&self.labels).filter(|(_, label)| **label == species).map(|(f, _)| f.frames()).sum();
+        let frames: usize = features
+            .iter()
+            .zip(&self.labels)
+            .filter(|(_, label)| **label == species)
+            .map(|(f, _)| f.frames())
+            .sum();
         frames as f64 / front_end.frame_rate()
     }
 
@@ -213,7 +237,13 @@ impl Dataset {
 
 /// The front end of the later notebook by the paper's author: 20 MFCC of 44.1 kHz sound, 500 Hz to 15 kHz.
 fn statistics_front_end() -> FrontEnd {
-    FrontEnd { sample_rate: 44_100, hop_length: 256, f_min: 500.0, f_max: Some(15_000.0), ..FrontEnd::default() }
+    FrontEnd {
+        sample_rate: 44_100,
+        hop_length: 256,
+        f_min: 500.0,
+        f_max: Some(15_000.0),
+        ..FrontEnd::default()
+    }
 }
 
 /// As scikit-learn's `MLPClassifier` trains: Adam 1e-3, batches of at most 200, 200 epochs, L2 of 1e-4.
@@ -272,7 +302,8 @@ impl<'a> Trainer<'a> {
             development.iter().map(|&index| self.data.recordings[index].recordist.clone()).collect();
         let mut jobs = Vec::new();
         for &seed in &protocol.seeds {
-            let shuffle = stratified_shuffle_splits(&labels, protocol.shuffle_splits, protocol.held_out, seed)?;
+            let shuffle =
+                stratified_shuffle_splits(&labels, protocol.shuffle_splits, protocol.held_out, seed)?;
             let disjoint = match protocol.disjoint_folds {
                 0 => Vec::new(),
                 folds if recordists.iter().all(Option::is_none) => {
@@ -284,7 +315,8 @@ impl<'a> Trainer<'a> {
                 }
                 folds => recordist_disjoint_folds(&labels, &recordists, folds, seed)?,
             };
-            let tagged = |scheme, splits: Vec<Split>| splits.into_iter().enumerate().map(move |(i, s)| (scheme, i, s));
+            let tagged =
+                |scheme, splits: Vec<Split>| splits.into_iter().enumerate().map(move |(i, s)| (scheme, i, s));
             for (scheme, split_index, split) in
                 tagged(Scheme::Shuffle, shuffle).chain(tagged(Scheme::RecordistDisjoint, disjoint))
             {
@@ -367,8 +399,9 @@ impl<'a> Trainer<'a> {
         let held_out = crops(&split.test, &unchanged, 1, seed ^ 1);
         let shape = contender.window.shape(&contender.front_end);
         let failed = |error| Error::part(format!("training {name}"))(error);
-        let mut classifier = Classifier::new(&contender.network, &shape, &self.data.species, seed, self.device)
-            .map_err(failed)?;
+        let mut classifier =
+            Classifier::new(&contender.network, &shape, &self.data.species, seed, self.device)
+                .map_err(failed)?;
         let params = contender.training.clone().seed(seed);
         let held_out: Option<&dyn auscult_models_tch::Examples> =
             if split.test.is_empty() { None } else { Some(&held_out) };
@@ -405,8 +438,10 @@ impl<'a> Trainer<'a> {
         let labels: Vec<usize> = split.train.iter().map(|&index| self.data.labels[index]).collect();
         let offsets = self.recipe.protocol.offsets;
         let same = |whole: Vec<Vec<f64>>| {
-            let single =
-                whole.iter().map(|scores| vec![results::highest(Array1::from(scores.clone()).view()); offsets]).collect();
+            let single = whole
+                .iter()
+                .map(|scores| vec![results::highest(Array1::from(scores.clone()).view()); offsets])
+                .collect();
             Scored { whole, single }
         };
         match baseline {
@@ -439,7 +474,9 @@ impl<'a> Trainer<'a> {
         for &recording in &split.train {
             let picture = Picture::new(&features[recording], &scaling, &window, &front_end);
             let starts = random_starts(&picture, &window, 1, seed, recording);
-            examples.append(Axis(0), patches(&picture, &starts).view()).map_err(Error::part("naive Bayes"))?;
+            examples
+                .append(Axis(0), patches(&picture, &starts).view())
+                .map_err(Error::part("naive Bayes"))?;
         }
         let model = GaussianNaiveBayes::fit(examples.view(), labels, self.data.species.len())?;
         let mut scored = Scored { whole: Vec::new(), single: Vec::new() };
@@ -459,7 +496,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// A perceptron (256, 256) on mean and deviation of each MFCC over the whole recording.
-    fn mfcc_statistics(&self, split: &Split, labels: Vec<usize>, seed: u64, folder: &Path) -> Result<Vec<Vec<f64>>> {
+    fn mfcc_statistics(
+        &self,
+        split: &Split,
+        labels: Vec<usize>,
+        seed: u64,
+        folder: &Path,
+    ) -> Result<Vec<Vec<f64>>> {
         let features = self.data.features(&statistics_front_end())?;
         let vector = |index: usize| -> Array1<f32> {
             let mfcc = features[index].mfcc();
@@ -475,8 +518,8 @@ impl<'a> Trainer<'a> {
         let train = Vectors { inputs: rows.iter().map(scaled).collect(), labels };
         let network = Network::Mlp { hidden: vec![256, 256], dropout: 0.0 };
         let failed = |error| Error::part("training the MFCC statistics baseline")(error);
-        let mut classifier =
-            Classifier::new(&network, &[mean.len()], &self.data.species, seed, self.device).map_err(failed)?;
+        let mut classifier = Classifier::new(&network, &[mean.len()], &self.data.species, seed, self.device)
+            .map_err(failed)?;
         let params = statistics_training(seed);
         let quiet = &mut crate::observer::Quiet;
         fit_classifier(&mut classifier, &train, None, &params, folder, "mfcc-statistics-mlp", quiet)?;
@@ -487,7 +530,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// Fits on all recordings that may train, saves the model, and scores the manifest's test rows.
-    fn final_fit(&self, index: usize, contender: &Contender, observer: &mut dyn Observer) -> Result<Option<Predictions>> {
+    fn final_fit(
+        &self,
+        index: usize,
+        contender: &Contender,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Predictions>> {
         let seed = self.recipe.protocol.seeds[0];
         let name = if index == 0 { "model".to_owned() } else { format!("model-{}", contender.name) };
         let folder = self.run.path("jobs").join(format!("final-{}", contender.name));
@@ -524,7 +572,13 @@ impl<'a> Trainer<'a> {
 }
 
 /// Random places for single crops, the same for every model.
-fn random_starts(picture: &Picture, window: &Window, count: usize, seed: u64, recording: usize) -> Vec<usize> {
+fn random_starts(
+    picture: &Picture,
+    window: &Window,
+    count: usize,
+    seed: u64,
+    recording: usize,
+) -> Vec<usize> {
     (0..count as u64)
         .map(|offset| Random::keyed(&[seed, 3, recording as u64, offset]).below(picture.starts(window)))
         .collect()
@@ -552,7 +606,8 @@ fn fit_classifier(
     if stopped {
         return Err(Error::Interrupted);
     }
-    let last = history.epochs.last().map_or(String::new(), |last| format!("training loss {:.3}", last.train_loss));
+    let last =
+        history.epochs.last().map_or(String::new(), |last| format!("training loss {:.3}", last.train_loss));
     observer.end(&last);
     Ok(history
         .epochs

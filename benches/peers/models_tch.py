@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "crates/models-tch/tests/golden"))
 import generate as nets  # noqa: E402
 
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-ROUNDS, STEPS = 4, 4
+ROUNDS, STEPS = 3, 3
 
 
 def theirs(module, shape, batch):

@@ -16,7 +16,7 @@ pub fn dct_matrix<T: Real>(n_out: usize, n_in: usize) -> Array2<T> {
     })
 }
 
-/// Cepstral lifter `1 + L/2 sin(π k / L)` of coefficients `first .. first + n` (HTK book, eq. 5.14); all ones when
+/// Cepstral lifter `1 + L/2 sin(π k / L)` of coefficients `first .. first + n` (HTK book, ch. 5); all ones when
 /// `lifter` is 0.
 pub(crate) fn lifter_weights<T: Real>(lifter: f64, first: usize, n: usize) -> Array1<T> {
     Array1::from_shape_fn(n, |i| match lifter {

@@ -32,7 +32,7 @@ pub fn delta<T: Real>(features: ArrayView2<'_, T>, width: usize, order: usize) -
 }
 
 /// Regression deltas of HTK and Kaldi: `Σ θ (c[t+θ] - c[t-θ]) / (2 Σ θ²)`, θ = 1..=`window`, the first and last frame
-/// repeated beyond the ends (HTK book, eq. 5.16). `features` is `[frame, feature]`.
+/// repeated beyond the ends (HTK book, ch. 5). `features` is `[frame, feature]`.
 ///
 /// # Errors
 /// [`Error::BadParam`] for a window of 0.

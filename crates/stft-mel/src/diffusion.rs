@@ -90,7 +90,7 @@ impl Diffusion {
         Ok(Zip::from(&harmonic).and(&mixture).map_collect(|&h, &w| h >= w - h))
     }
 
-    /// One step (Ono 2008, eqs. 21 to 26), all bins at once. Beyond the edges the spectrogram goes on unchanged.
+    /// One step (Ono et al. 2008), all bins at once. Beyond the edges the spectrogram goes on unchanged.
     fn diffuse<T: Real>(&self, mixture: &Array2<T>, harmonic: &mut Array2<T>) {
         let (along_time, along_frequency) =
             (T::of(self.0.balance / 4.0), T::of((1.0 - self.0.balance) / 4.0));

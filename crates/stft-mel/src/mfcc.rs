@@ -149,7 +149,7 @@ impl MfccParams {
         dct.slice_axis_inplace(Axis(0), Slice::from(first..));
         let htk = matches!(self.front_end, MfccFrontEnd::Htk(_));
         if htk && first == 0 {
-            // HTK scales row 0 like the others (HTK book, eq. 5.13).
+            // HTK scales row 0 like the others (HTK book, ch. 5).
             dct.row_mut(0).mapv_inplace(|w| w * T::SQRT_2());
         }
         Ok(Mfcc {

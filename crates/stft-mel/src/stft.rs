@@ -250,7 +250,7 @@ impl<T: Real> Stft<T> {
         Ok(out)
     }
 
-    /// Resynthesises one channel from `[frame, bin]` by weighted overlap-add (Griffin & Lim 1984, eq. 6), with the
+    /// Resynthesises one channel from `[frame, bin]` by weighted overlap-add (Griffin & Lim 1984), with the
     /// analysis window, normalised by the overlapped squared windows: `librosa.istft`.
     ///
     /// `length` trims or zero-pads the result; without it the result is as long as the frames allow, which for a

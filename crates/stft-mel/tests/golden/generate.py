@@ -104,7 +104,7 @@ for name, params in HPSS.items():
 
 
 def diffusion_mask(power, alpha=0.3, iterations=50):
-    """Ono et al. 2008, eqs. 21 to 26, on [bin, frame]; the edges go on unchanged."""
+    """Ono et al. 2008, on [bin, frame]; the edges go on unchanged."""
     H = P = power / 2
     for _ in range(iterations):
         Ht, Pf = np.pad(H, ((0, 0), (1, 1)), "edge"), np.pad(P, ((1, 1), (0, 0)), "edge")
@@ -114,7 +114,7 @@ def diffusion_mask(power, alpha=0.3, iterations=50):
     return H >= P
 
 
-save("diffusion_mask", diffusion_mask(np.abs(X.astype(complex).T).T ** 2).T)
+save("diffusion_mask", diffusion_mask(np.abs(X.astype(complex)) ** 2).T)
 
 # PCEN ---------------------------------------------------------------------------------------------------
 save("pcen", librosa.pcen(S * 2.0**31, sr=22050, hop_length=315).T.astype(np.float32))
@@ -153,17 +153,17 @@ def htk_log_mel_and_energy(rate, n_mels=23):
     length, shift = rate * 25 // 1000, rate // 100
     frames = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64) * 32768, length)[::shift]
     frames = frames - frames.mean(axis=1, keepdims=True)  # ZMEANSOURCE
-    energy = np.log(np.maximum((frames**2).sum(axis=1), np.finfo(np.float32).eps))  # RAWENERGY; eq. 5.15
+    energy = np.log(np.maximum((frames**2).sum(axis=1), np.finfo(np.float32).eps))  # RAWENERGY
     emphasised = frames.copy()
-    emphasised[:, 1:] -= 0.97 * frames[:, :-1]  # eq. 5.1
+    emphasised[:, 1:] -= 0.97 * frames[:, :-1]
     emphasised[:, 0] *= 1 - 0.97
     n = np.arange(length)
-    windowed = emphasised * (0.54 - 0.46 * np.cos(2 * np.pi * n / (length - 1)))  # eq. 5.2
+    windowed = emphasised * (0.54 - 0.46 * np.cos(2 * np.pi * n / (length - 1)))
     n_fft = 1 << (length - 1).bit_length()
     magnitude = np.abs(np.fft.rfft(windowed, n_fft))
 
     def to_mel(f):
-        return 2595 * np.log10(1 + f / 700)  # eq. 5.12
+        return 2595 * np.log10(1 + f / 700)
 
     bins = to_mel(np.arange(n_fft // 2 + 1) * rate / n_fft)
     corners = np.linspace(0, to_mel(rate / 2), n_mels + 2)
@@ -177,8 +177,8 @@ def htk_cepstra(log_mel, first, last, lifter=22):
     n_mels = log_mel.shape[1]
     i = np.arange(first, last + 1)[:, None]
     j = np.arange(1, n_mels + 1)[None, :]
-    dct = np.sqrt(2 / n_mels) * np.cos(np.pi * i / n_mels * (j - 0.5))  # eq. 5.13
-    return log_mel @ dct.T * (1 + lifter / 2 * np.sin(np.pi * i[:, 0] / lifter))  # eq. 5.14
+    dct = np.sqrt(2 / n_mels) * np.cos(np.pi * i / n_mels * (j - 0.5))
+    return log_mel @ dct.T * (1 + lifter / 2 * np.sin(np.pi * i[:, 0] / lifter))
 
 
 for rate in (8000, 16000):

@@ -461,18 +461,20 @@ def separation():
         case["sources_in_order"] = v3.bss_eval_sources(*mono, compute_permutation=False)
         case["images"] = v3.bss_eval_images(*images, compute_permutation=True)
         case["images_in_order"] = v3.bss_eval_images(*images, compute_permutation=False)
-        if window > 512:
+        name = path.stem.removeprefix("signals_")
+        if name in ("two", "silent_stretch", "stereo", "mir_eval_01"):
             case["sources_framewise"] = v3.bss_eval_sources_framewise(*mono, compute_permutation=True, **framing)
             case["images_framewise"] = v3.bss_eval_images_framewise(*images, compute_permutation=True, **framing)
-        case["v4"] = v4.bss_eval(*images, compute_permutation=False, **framing)
-        case["v4_permuted"] = v4.bss_eval(*images, compute_permutation=True, **framing)
+        if name != "shorter_than_filter":  # more taps than samples: the filters, which v4 reuses, are not unique
+            case["v4"] = v4.bss_eval(*images, compute_permutation=False, **framing)
+            case["v4_permuted"] = v4.bss_eval(*images, compute_permutation=True, **framing)
         if sources > 1:
             case["fast"] = fast_bss_eval.numpy.bss_eval_sources(*mono, compute_permutation=True)[:3]
             case["scale_invariant"] = fast_bss_eval.numpy.si_bss_eval_sources(*mono, compute_permutation=True)[:3]
             case["scale_invariant_zero_mean"] = fast_bss_eval.numpy.si_bss_eval_sources(
                 *mono, compute_permutation=True, zero_mean=True
             )[:3]
-        cases[path.stem.removeprefix("signals_")] = case
+        cases[name] = case
     write("separation", cases)
 
 

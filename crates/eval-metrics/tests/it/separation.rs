@@ -44,6 +44,9 @@ fn matches_the_reference_packages() {
     let mut v3_images = Parity::new("bss_eval_images (mir_eval), dB", 1e-6);
     let mut v3_images_framewise = Parity::new("bss_eval_images_framewise (mir_eval), dB", 1e-6);
     let mut v4 = Parity::new("BssEvalV4 (museval), dB", 1e-6);
+    // Its system has condition 2e12: museval itself is 1.0e-6 dB off the exact least squares (solved in extended
+    // precision).
+    let mut v4_ill = Parity::new("BssEvalV4 (museval), case mir_eval_02, dB", 5e-6);
     let mut fast = Parity::new("bss_eval_sources (fast_bss_eval, direct solve), dB", 1e-6);
     let mut scale_invariant = Parity::new("scale_invariant_bss_eval (fast_bss_eval), dB", 1e-6);
     for (name, case) in golden.as_object().unwrap() {
@@ -98,11 +101,15 @@ fn matches_the_reference_packages() {
             }
         }
         for (permute, key) in [(false, "v4"), (true, "v4_permuted")] {
+            if case.get(key).is_none() {
+                continue; // filters without unique solution
+            }
             let ours = BssEvalV4::default().window(window).hop(hop).permute(permute).evaluate(r, e).unwrap();
             for (m, ours) in [&ours.sdr, &ours.isr, &ours.sir, &ours.sar].into_iter().enumerate() {
                 for (ours, expected) in ours.rows().into_iter().zip(golden::list(&case[key][m])) {
                     for (&ours, expected) in ours.iter().zip(golden::numbers(expected)) {
-                        check_one(&mut v4, ours, expected);
+                        let parity = if name == "mir_eval_02" { &mut v4_ill } else { &mut v4 };
+                        check_one(parity, ours, expected);
                     }
                 }
             }

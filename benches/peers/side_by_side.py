@@ -1,0 +1,46 @@
+"""Runs a Python package and `time_scores` turn by turn on the same input, one thread each, and prints the ratio.
+
+The machine may be shared: each side's time is the best of several interleaved rounds.
+"""
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import json
+import pathlib
+import subprocess
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def build():
+    """The path of the `time_scores` example, built in release mode."""
+    command = "cargo build --release -p auscult-eval-metrics --example time_scores --message-format json"
+    lines = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    built = [json.loads(line) for line in lines if line.startswith("{")]
+    return next(line["executable"] for line in built if line.get("target", {}).get("name") == "time_scores")
+
+
+def compare(program, score, files, peers, rounds=3, repetitions=3, tolerance=1e-6):
+    """`peers` maps a name to a function that computes the values on the same input."""
+    best = {name: np.inf for name in ["ours", *peers]}
+    for _ in range(rounds):
+        output = subprocess.run(
+            [program, score, *map(str, files), str(repetitions)], check=True, capture_output=True, text=True
+        ).stdout
+        ours = json.loads(output.replace("inf", "Infinity"))
+        best["ours"] = min(best["ours"], ours["seconds"])
+        for name, function in peers.items():
+            start = time.perf_counter()
+            values = np.ravel(function())
+            best[name] = min(best[name], time.perf_counter() - start)
+            difference = np.max(np.abs(values - np.array(ours["values"])))
+            assert difference < tolerance, (name, difference)
+    for name, seconds in best.items():
+        ratio = "" if name == "ours" else f"{seconds / best['ours']:8.1f}x"
+        print(f"{score:18} {name:34} {1e3 * seconds:10.2f} ms {ratio}", flush=True)

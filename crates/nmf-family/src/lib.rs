@@ -4,18 +4,25 @@
 
 mod activations;
 mod atoms;
+mod dense;
 mod error;
+mod extraction;
 mod init;
 mod loss;
 mod nmf;
+mod nmu;
+mod nne;
 mod rows;
 mod simd;
 
 pub use ndarray;
 pub use {
     error::{Error, Result},
+    extraction::{Extraction, Residuals},
     init::Init,
     loss::{Loss, divergence},
     nmf::{Nmf, NmfParams, Penalty, Progress, Solver, Start, activations, residual},
+    nmu::{NmuSolver, learn_nmu, nmu},
+    nne::{NneParams, Variant, nne},
     simd::Real,
 };

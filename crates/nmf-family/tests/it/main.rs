@@ -1,3 +1,4 @@
 //! Integration tests of auscult-nmf-family.
+mod extraction;
 mod golden;
 mod nmf;

@@ -168,12 +168,6 @@ impl<T: Real> Scratch<T> {
     }
 }
 
-/// The first rows of a scratch matrix, as many as the block has.
-fn first<T: Real>(scratch: &mut Rows<T>, rows: usize) -> BlockMut<'_, T> {
-    let BlockMut { data, columns, width } = scratch.view_mut();
-    BlockMut { data: &mut data[..rows * width], columns, width }
-}
-
 /// H <- H . (Wᵀ X) / (Wᵀ W H + l1 + l2 H), with Wᵀ X formed once for all steps.
 fn multiply_euclidean<T: Real>(
     x: Block<T>,
@@ -185,8 +179,8 @@ fn multiply_euclidean<T: Real>(
     if rule.steps == 0 {
         return;
     }
-    let mut numerator = first(&mut scratch.numerator, x.rows());
-    let mut denominator = first(&mut scratch.denominator, x.rows());
+    let mut numerator = scratch.numerator.first(x.rows());
+    let mut denominator = scratch.denominator.first(x.rows());
     x.times(atoms.by_bin.view(), numerator.reborrow());
     for _ in 0..rule.steps {
         h.view().times(atoms.gram.view(), denominator.reborrow());
@@ -197,10 +191,10 @@ fn multiply_euclidean<T: Real>(
 /// H <- H . ([Wᵀ (Y^(beta-2) . X)] / [Wᵀ Y^(beta-1) + l1 + l2 H])^gamma, Y = W H.
 fn multiply<T: Real>(x: Block<T>, h: BlockMut<T>, atoms: &Atoms<T>, rule: &Rule, scratch: &mut Scratch<T>) {
     for _ in 0..rule.steps {
-        let mut numerator = first(&mut scratch.numerator, x.rows());
-        let mut denominator = first(&mut scratch.denominator, x.rows());
-        let mut model = first(&mut scratch.model, x.rows());
-        let power = first(&mut scratch.power, x.rows());
+        let mut numerator = scratch.numerator.first(x.rows());
+        let mut denominator = scratch.denominator.first(x.rows());
+        let mut model = scratch.model.first(x.rows());
+        let power = scratch.power.first(x.rows());
         h.view().times(atoms.by_atom.view(), model.reborrow());
         ratios(x.data, model.data, power.data, rule);
         model.view().times(atoms.by_bin.view(), numerator.reborrow());
@@ -275,7 +269,7 @@ fn descend<T: Real>(
         return 0.0;
     }
     let frames = x.rows();
-    let mut b = first(&mut scratch.numerator, frames);
+    let mut b = scratch.numerator.first(frames);
     x.times(atoms.by_bin.view(), b.reborrow());
     let (h_flipped, b_flipped) = (&mut scratch.h_flipped, &mut scratch.b_flipped);
     flip(h.view(), h_flipped, |h| h);
@@ -351,7 +345,7 @@ fn divergence<T: Real>(
     rule: &Rule,
     scratch: &mut Scratch<T>,
 ) -> f64 {
-    let mut model = first(&mut scratch.model, x.rows());
+    let mut model = scratch.model.first(x.rows());
     h.times(atoms.by_atom.view(), model.reborrow());
     let pairs = x.data.chunks_exact(x.width).zip(model.data.chunks_exact(model.width));
     pairs
@@ -375,8 +369,8 @@ fn add_statistics<T: Real>(
         h.add_transposed_times(h, statistics.denominator.view_mut());
         return;
     }
-    let mut model = first(&mut scratch.model, x.rows());
-    let power = first(&mut scratch.power, x.rows());
+    let mut model = scratch.model.first(x.rows());
+    let power = scratch.power.first(x.rows());
     h.times(atoms.by_atom.view(), model.reborrow());
     ratios(x.data, model.data, power.data, rule);
     h.add_transposed_times(model.view(), statistics.numerator.view_mut());

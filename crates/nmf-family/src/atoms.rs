@@ -30,7 +30,7 @@ pub(crate) fn update<T: Real>(
 }
 
 /// The denominator of the multiplicative step, [atom, bin].
-fn denominator<T: Real>(by_atom: &Rows<T>, statistics: &Statistics<T>, rule: &Rule) -> Rows<T> {
+pub(crate) fn denominator<T: Real>(by_atom: &Rows<T>, statistics: &Statistics<T>, rule: &Rule) -> Rows<T> {
     let mut denominator = Rows::zeros(by_atom.rows(), by_atom.columns());
     match rule.loss.beta() {
         2.0 => statistics.denominator.view().times(by_atom.view(), denominator.view_mut()),

@@ -107,6 +107,7 @@ macro_rules! setters {
         }
     )* };
 }
+pub(crate) use setters;
 
 impl NmfParams {
     /// `components` atoms and the defaults: Euclidean loss, 200 multiplicative updates from a random start.

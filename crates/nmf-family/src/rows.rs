@@ -83,6 +83,11 @@ impl<T: Real> Rows<T> {
         BlockMut { data: &mut self.data, columns: self.columns, width: self.width }
     }
 
+    /// The first rows of a work space, as many as the block at hand has.
+    pub(crate) fn first(&mut self, rows: usize) -> BlockMut<'_, T> {
+        BlockMut { data: &mut self.data[..rows * self.width], columns: self.columns, width: self.width }
+    }
+
     /// The values with their padding, for element-wise loops over matrices of one shape.
     pub(crate) fn data(&self) -> &[T] {
         &self.data

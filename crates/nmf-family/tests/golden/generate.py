@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import scipy.optimize
 import sklearn
 from sklearn.decomposition import NMF, MiniBatchNMF
 
@@ -79,5 +80,24 @@ _nmf._randomized_svd = lambda data, k, random_state: [
 for init in ("nndsvd", "nndsvda"):
     save(init, *_nmf._initialize_nmf(x, ATOMS, init=init))
 
+# Exact NNE, eq. (4), frame by frame with a general-purpose solver.
+bins, atoms, frames = 24, 4, 12
+w = rng.gamma(0.7, 1.0, (bins, atoms)) + 0.02
+w /= np.linalg.norm(w, axis=0)
+x = w @ rng.gamma(0.8, 1.0, (atoms, frames)) * rng.rayleigh(0.8, (bins, frames)) + 1e-3
+
+
+def novelty(frame):
+    return scipy.optimize.minimize(
+        lambda h: 0.5 * np.sum((frame - w @ h) ** 2), np.zeros(atoms), jac=lambda h: -w.T @ (frame - w @ h),
+        bounds=[(0, None)] * atoms, method="SLSQP", options=dict(maxiter=500, ftol=1e-15),
+        constraints=[dict(type="ineq", fun=lambda h: frame - w @ h, jac=lambda h: -w)]).x
+
+
+np.save(HERE / "nne_x.npy", x)
+np.save(HERE / "nne_w.npy", w)
+np.save(HERE / "nne_h.npy", np.stack([novelty(frame) for frame in x.T], axis=1))
+
 versions = f"python {platform.python_version()}\nnumpy {np.__version__}\nscikit-learn {sklearn.__version__}\n"
+versions += f"scipy {scipy.__version__}\n"
 (Path(__file__).parent / "versions.txt").write_text(versions)

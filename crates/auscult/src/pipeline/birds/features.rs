@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use auscult_audio_io::ReadOptions;
-use auscult_stft_mel::{LogScale, MelParams, MelSpectrogram, MelSpectrogramParams, StftParams, dct_matrix};
+use auscult_stft_mel::{
+    LogScale, MelParams, MelSpectrogram, MelSpectrogramParams, PadMode, StftParams, dct_matrix,
+};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -129,7 +131,8 @@ impl FeatureExtractor {
     /// # Errors
     /// [`Error::Part`] where the front end's figures contradict each other (e.g. `f_max` above half the rate).
     pub fn new(front_end: &FrontEnd) -> Result<Self> {
-        let stft = StftParams::new(front_end.n_fft).hop_length(front_end.hop_length);
+        let stft =
+            StftParams::new(front_end.n_fft).hop_length(front_end.hop_length).pad_mode(PadMode::Reflect);
         let mel = MelParams::new(front_end.sample_rate, front_end.n_mels)
             .f_min(front_end.f_min)
             .f_max(front_end.f_max.unwrap_or(f64::from(front_end.sample_rate) / 2.0));

@@ -1,1 +1,67 @@
-//! Machine listening.
+//! Machine listening: machines, birds, speakers, singers, songs.
+//!
+//! This crate gathers the auscult crates under one name, and, with the feature `torch`, composes them into
+//! pipelines that train, evaluate and listen.
+//!
+//! ```
+//! use auscult::stft_mel::{LogScale, MelParams, MelSpectrogramParams, StftParams};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sine: Vec<f32> = (0..22_050).map(|n| (0.2 * n as f32).sin()).collect();
+//! let audio = auscult::audio_io::Audio::from_mono(sine, 22_050)?;
+//!
+//! let mel = MelParams::new(audio.sample_rate, 80);
+//! let plan = MelSpectrogramParams::new(StftParams::new(1024).hop_length(315), mel).plan::<f32>()?;
+//! let log_mel = LogScale::power_db().apply(plan.process(audio.samples.row(0))?.view())?;
+//! assert_eq!(log_mel.dim(), (71, 80)); // [frame, mel]
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | what | exact to |
+//! |---|---|---|
+//! | [`audio_io`] | read, resample, stream, write sound | libsndfile's scaling |
+//! | [`stft_mel`] | STFT, mel, MFCC, deltas, HPSS | librosa, Kaldi |
+//! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
+//! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
+//! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
+//! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//!
+//! # Features
+//! * `cli` (default): the `auscult` command.
+//! * `torch`: networks and pipelines; needs libtorch (`cargo xtask setup` fetches it, or set `LIBTORCH`).
+//!
+//! # Errors
+//! Everything that can fail returns [`Error`], which names the file and the remedy.
+
+#![deny(unsafe_code)]
+#![deny(missing_docs)]
+
+pub use auscult_audio_io as audio_io;
+pub use auscult_eval_metrics as eval_metrics;
+#[cfg(feature = "torch")]
+pub use auscult_models_tch as models_tch;
+pub use auscult_nmf_family as nmf_family;
+pub use auscult_stft_mel as stft_mel;
+
+mod error;
+#[cfg(feature = "torch")]
+mod files;
+mod observer;
+#[cfg(feature = "torch")]
+pub mod pipeline;
+#[cfg(feature = "torch")]
+mod random;
+#[cfg(feature = "torch")]
+mod report;
+#[cfg(feature = "torch")]
+mod run;
+mod table;
+
+pub use error::{Error, Result};
+pub use observer::{Observer, Quiet};
+#[cfg(feature = "torch")]
+pub use run::{About, Environment, Run};
+pub use table::{Row, Table};
+
+#[cfg(feature = "torch")]
+pub use report::write_report;

@@ -1,0 +1,74 @@
+"""Training steps of our networks beside the same networks in PyTorch: one thread each, in turns.
+
+    cargo build --release -p auscult-models-tch --example time_steps
+    python benches/peers/models_tch.py [BATCH]
+
+Compares processor seconds, which another program's load does not change much; each side's best of all steps.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+import torch
+import torch.nn.functional as F
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "crates/models-tch/tests/golden"))
+import generate as nets  # noqa: E402
+
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+ROUNDS, STEPS = 3, 3
+
+
+def theirs(module, shape, batch):
+    x, y = torch.randn(batch, *shape), F.one_hot(torch.arange(batch) % 91, 91).float()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    module.train()
+    train, predict = [], []
+    for _ in range(STEPS):
+        start = time.thread_time()
+        optimizer.zero_grad()
+        loss = F.cross_entropy(module(x), y)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        train.append(time.thread_time() - start)
+    module.eval()
+    with torch.no_grad():
+        for _ in range(3):
+            start = time.thread_time()
+            torch.softmax(module(x), -1)
+            predict.append(time.thread_time() - start)
+    return {"train": train, "predict": predict}
+
+
+def ours(network, shape, batch):
+    command = [TARGET / "release/examples/time_steps", json.dumps(network), ",".join(map(str, shape)), batch, STEPS]
+    return json.loads(subprocess.run(list(map(str, command)), capture_output=True, check=True, text=True).stdout)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    batch = int(sys.argv[1]) if len(sys.argv) > 1 else 64
+    print(f"torch {torch.__version__}, batch {batch}, milliseconds of processor time per example")
+    print(f"{'network':12} {'train':>8} {'torch':>8} {'ratio':>6} {'predict':>8} {'torch':>8} {'ratio':>6}")
+    for network, module, shape in [
+        ({"kind": "avian_v20"}, nets.Avian(91, **nets.AVIAN["avian_v20"]), [1, 128, 128]),
+        ({"kind": "bird_resnet"}, nets.BirdResNet(91, 64), [1, 64, 130]),
+    ]:
+        best = {}
+        for _ in range(ROUNDS):
+            for who, times in ("ours", ours(network, shape, batch)), ("theirs", theirs(module, shape, batch)):
+                for what in ("train", "predict"):
+                    least = min(times[what]) / batch * 1e3
+                    best[who, what] = min(best.get((who, what), least), least)
+        row = [network["kind"]]
+        for what in ("train", "predict"):
+            row += [best["ours", what], best["theirs", what], best["ours", what] / best["theirs", what]]
+        print("{:12} {:8.3f} {:8.3f} {:6.3f} {:8.3f} {:8.3f} {:6.3f}".format(*row), flush=True)

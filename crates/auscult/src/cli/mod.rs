@@ -1,0 +1,80 @@
+//! The command line: one file per verb.
+
+#[cfg(feature = "torch")]
+mod birds;
+#[cfg(feature = "torch")]
+mod environment;
+#[cfg(feature = "torch")]
+mod places;
+#[cfg(feature = "torch")]
+mod progress;
+#[cfg(feature = "torch")]
+mod runs;
+#[cfg(feature = "torch")]
+mod tables;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Machine listening: machines, birds, speakers, singers, songs.
+#[derive(Debug, Parser)]
+#[command(name = "auscult", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Name the birds in recordings: species per window and per file.
+    #[cfg(feature = "torch")]
+    Birds(birds::BirdsArguments),
+    /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
+    #[cfg(feature = "torch")]
+    Train(runs::TrainArguments),
+    /// Score a trained run on a manifest of your own.
+    #[cfg(feature = "torch")]
+    Eval(runs::EvalArguments),
+    /// Write one self-contained HTML page about finished runs.
+    #[cfg(feature = "torch")]
+    Report(runs::ReportArguments),
+}
+
+/// Parses, runs, and turns errors into a message and exit code 1 (2 is for wrong usage).
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    #[cfg(feature = "torch")]
+    environment::settle();
+    let outcome = match arguments.verb {
+        #[cfg(feature = "torch")]
+        Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Train(arguments) => runs::train(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Eval(arguments) => runs::eval(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Report(arguments) => runs::report(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `auscult ... | head` closes our output early; that is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
+}
+
+/// A line to the person at the terminal; results go to standard output, all else here.
+fn say(line: &str) {
+    use std::io::Write as _;
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

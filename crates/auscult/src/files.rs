@@ -1,0 +1,34 @@
+//! Files that are whole or not there: written under a temporary name, flushed, then renamed.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Writes `contents` to `path`, creating its folder; a reader (or a crash) never sees half a file.
+pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write into", folder))?;
+    file.write_all(contents.as_ref()).map_err(Error::io("write", path))?;
+    file.as_file().sync_all().map_err(Error::io("write", path))?;
+    file.persist(path).map_err(|error| Error::io("write", path)(error.error))?;
+    Ok(())
+}
+
+/// [`write`] of pretty JSON.
+pub(crate) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(Error::part(format!("{}", path.display())))?;
+    text.push('\n');
+    write(path, text)
+}
+
+/// The JSON at `path`, or `None` where there is no such file.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    serde_json::from_str(&text).map(Some).map_err(Error::part(format!("{}", path.display())))
+}

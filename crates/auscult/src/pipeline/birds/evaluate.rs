@@ -1,0 +1,212 @@
+//! Scoring a trained run on any manifest: species by name, intervals by bootstrap over recordings.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use auscult_eval_metrics::{
+    Bootstrap, ClassificationReport, confusion_matrix, mean_average_precision, top_k_accuracy,
+};
+use auscult_models_tch::Device;
+use ndarray::{Array2, Axis};
+
+use super::features::prepare;
+use super::model::BirdModel;
+use super::results::{Figure, Metrics, highest};
+use super::{Recording, read_manifest};
+use crate::observer::Observer;
+use crate::run::{Run, fingerprint};
+use crate::{Error, Result, files, report};
+
+/// What to score, with which run.
+#[derive(Clone, Debug)]
+pub struct EvaluateOptions {
+    /// Labels: columns `path`, `species`.
+    pub manifest: PathBuf,
+    /// Folder the paths are relative to.
+    pub root: PathBuf,
+    /// Folder of the feature cache.
+    pub cache: PathBuf,
+    /// Processor or GPU.
+    pub device: Device,
+    /// Leave out (and count) recordings that cannot be read or whose species the model does not know.
+    pub skip_bad: bool,
+}
+
+/// What [`evaluate`] found and where it is written.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The scores.
+    pub metrics: Metrics,
+    /// Folder with `metrics.json`, `predictions.csv` and `confusion.svg`.
+    pub folder: PathBuf,
+    /// Recordings left out.
+    pub skipped: usize,
+}
+
+/// Scores `run` on a manifest; writes into `RUN/eval/NAME/`, and `RUN/metrics.json` follows the latest
+/// evaluation.
+///
+/// # Errors
+/// Bad manifests and recordings, species the model does not know, each named with file and line.
+pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observer) -> Result<Evaluation> {
+    let model = BirdModel::load(&run.path("model"), options.device)?;
+    let recordings = read_manifest(&options.manifest, &options.root)?;
+    let mut known = Vec::new();
+    for recording in recordings {
+        match find_species(model.species(), &recording.species) {
+            Some(species) => known.push((recording, species)),
+            None => {
+                let problem = Error::Table {
+                    path: options.manifest.clone(),
+                    line: recording.line,
+                    problem: format!(
+                        "the run does not know the species `{}`; it knows: {}. Leave such rows out or pass --skip-bad",
+                        recording.species,
+                        model.species().join(", ")
+                    ),
+                };
+                if !options.skip_bad {
+                    return Err(problem);
+                }
+                observer.warn(&format!("skipped {problem}"));
+            }
+        }
+    }
+    let total = known.len();
+    let recordings: Vec<Recording> = known.iter().map(|(recording, _)| recording.clone()).collect();
+    let features = prepare(&recordings, model.front_end(), &options.cache, options.skip_bad, observer)?;
+    let mut scored: Vec<(Recording, usize, Vec<f64>)> = Vec::new();
+    observer.begin("scoring", total as u64);
+    for (index, ((recording, truth), features)) in known.into_iter().zip(features).enumerate() {
+        if let Some(features) = features {
+            scored.push((recording, truth, model.score_recording(&features)?.to_vec()));
+        }
+        if observer.advance(index as u64 + 1, "").is_break() {
+            return Err(Error::Interrupted);
+        }
+    }
+    observer.end(&format!("{} recordings", scored.len()));
+    if scored.is_empty() {
+        return Err(Error::Data(format!("no recording of {} could be scored", options.manifest.display())));
+    }
+    let metrics = Metrics {
+        pipeline: "birds".into(),
+        run: run.name(),
+        manifest: options.manifest.display().to_string(),
+        metrics: figures(&scored, model.species().len())?,
+    };
+    let folder = write(run, &options.manifest, &model, &scored, &metrics)?;
+    Ok(Evaluation { metrics, folder, skipped: total - scored.len() })
+}
+
+/// Species are named as people write them: `Black Phoebe`, `black_phoebe` and `black-phoebe` are one.
+pub(crate) fn find_species(species: &[String], name: &str) -> Option<usize> {
+    let plain = |name: &str| -> String {
+        name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    species.iter().position(|known| known == name).or_else(|| {
+        let name = plain(name);
+        species.iter().position(|known| plain(known) == name)
+    })
+}
+
+fn figures(scored: &[(Recording, usize, Vec<f64>)], classes: usize) -> Result<BTreeMap<String, Figure>> {
+    let truth: Vec<usize> = scored.iter().map(|(_, truth, _)| *truth).collect();
+    let flat: Vec<f64> = scored.iter().flat_map(|(_, _, scores)| scores.iter().copied()).collect();
+    let scores = Array2::from_shape_vec((truth.len(), classes), flat).map_err(Error::part("scores"))?;
+    let predicted: Vec<usize> = scores.rows().into_iter().map(highest).collect();
+    let pick = |indices: &[usize]| {
+        let truth: Vec<usize> = indices.iter().map(|&index| truth[index]).collect();
+        (truth, indices.iter().map(|&index| predicted[index]).collect::<Vec<_>>())
+    };
+    let top = |indices: &[usize]| {
+        top_k_accuracy(&pick(indices).0, scores.select(Axis(0), indices).view(), 3.min(classes))
+            .unwrap_or(f64::NAN)
+    };
+    let report = |indices: &[usize]| {
+        let (truth, predicted) = pick(indices);
+        ClassificationReport::new(&truth, &predicted, classes).ok()
+    };
+    let accuracy = |indices: &[usize]| {
+        indices.iter().filter(|&&index| truth[index] == predicted[index]).count() as f64
+            / indices.len() as f64
+    };
+    // Classes without a recording have no average precision: only those present are averaged.
+    let present: Vec<usize> = (0..classes).filter(|class| truth.contains(class)).collect();
+    let average_precision = |indices: &[usize]| {
+        let present: Vec<usize> = present
+            .iter()
+            .copied()
+            .filter(|class| indices.iter().any(|&index| truth[index] == *class))
+            .collect();
+        let scores = scores.select(Axis(0), indices).select(Axis(1), &present);
+        let is = Array2::from_shape_fn(scores.dim(), |(row, class)| truth[indices[row]] == present[class]);
+        mean_average_precision(is.view(), scores.view()).unwrap_or(f64::NAN)
+    };
+    let macro_f1 =
+        |indices: &[usize]| report(indices).map_or(f64::NAN, |report| report.averages.macro_average.f1);
+    let bootstrap = Bootstrap::new(2000).seed(1);
+    let figure = |statistic: &(dyn Fn(&[usize]) -> f64 + Sync)| -> Result<Figure> {
+        let interval = bootstrap.interval(truth.len(), statistic).map_err(Error::part("an interval"))?;
+        Ok(Figure::new(&interval, truth.len()))
+    };
+    Ok(BTreeMap::from([
+        ("accuracy".to_owned(), figure(&accuracy)?),
+        ("top3_accuracy".to_owned(), figure(&top)?),
+        ("macro_f1".to_owned(), figure(&macro_f1)?),
+        ("mean_average_precision".to_owned(), figure(&average_precision)?),
+    ]))
+}
+
+fn write(
+    run: &Run,
+    manifest: &Path,
+    model: &BirdModel,
+    scored: &[(Recording, usize, Vec<f64>)],
+    metrics: &Metrics,
+) -> Result<PathBuf> {
+    let species = model.species();
+    let bytes = std::fs::read(manifest).map_err(Error::io("read", manifest))?;
+    let stem = manifest.file_stem().map_or_else(|| "manifest".into(), |stem| stem.to_string_lossy());
+    let folder = run.path("eval").join(format!("{stem}-{}", &fingerprint(&[&bytes])[..8]));
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let failed = |error| Error::part("predictions.csv")(error);
+    let fixed = ["path", "species", "predicted", "right"].map(str::to_owned);
+    table.write_record(fixed.iter().chain(species)).map_err(failed)?;
+    for (recording, truth, scores) in scored {
+        let predicted = highest(ndarray::ArrayView1::from(scores));
+        let right = if predicted == *truth { "1" } else { "0" };
+        let mut record = vec![
+            recording.path.display().to_string(),
+            species[*truth].clone(),
+            species[predicted].clone(),
+            right.into(),
+        ];
+        record.extend(scores.iter().map(|score| format!("{score:.4}")));
+        table.write_record(record).map_err(failed)?;
+    }
+    let table = table.into_inner().map_err(|error| Error::Data(error.to_string()))?;
+    files::write(&folder.join("predictions.csv"), table)?;
+    let truth: Vec<usize> = scored.iter().map(|(_, truth, _)| *truth).collect();
+    let predicted: Vec<usize> =
+        scored.iter().map(|(_, _, scores)| highest(ndarray::ArrayView1::from(scores))).collect();
+    let counts =
+        confusion_matrix(&truth, &predicted, species.len()).map_err(Error::part("the confusion matrix"))?;
+    files::write(&folder.join("confusion.svg"), report::confusion_matrix(counts.view(), species))?;
+    files::write_json(&folder.join("metrics.json"), metrics)?;
+    files::write_json(&run.path("metrics.json"), metrics)?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_species;
+
+    #[test]
+    fn species_are_found_however_they_are_written() {
+        let species = ["black_phoebe".to_owned(), "Townsend's Warbler".to_owned()];
+        assert_eq!(find_species(&species, "Black Phoebe"), Some(0));
+        assert_eq!(find_species(&species, "townsend_s_warbler"), Some(1));
+        assert_eq!(find_species(&species, "ostrich"), None);
+    }
+}

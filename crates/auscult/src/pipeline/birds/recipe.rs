@@ -1,0 +1,211 @@
+//! What a birds run does: data, front end, contenders, protocol.
+
+use std::path::PathBuf;
+
+use auscult_models_tch::{Network, TrainParams};
+use serde::{Deserialize, Serialize};
+
+use super::augment::Augment;
+use super::features::FrontEnd;
+use super::patches::{Normalisation, Window};
+use crate::{Error, Result};
+
+/// The recipes that come along, by name.
+pub const RECIPES: &[(&str, &str)] = &[
+    ("mini", include_str!("recipes/mini.toml")),
+    ("best", include_str!("recipes/best.toml")),
+    ("paper", include_str!("recipes/paper.toml")),
+];
+
+/// Everything that decides a run's result; the resolved recipe is stored in the run folder.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// One sentence for the report.
+    pub about: String,
+    /// The recordings.
+    pub data: Data,
+    /// How results are obtained.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// The networks to train, all on the same splits; the first one becomes the run's model.
+    #[serde(rename = "contender")]
+    pub contenders: Vec<Contender>,
+    /// Baselines to fit on the same splits.
+    #[serde(default)]
+    pub baselines: Vec<Baseline>,
+}
+
+/// Where the recordings are.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// CSV with the columns `path`, `species`, and where known `recordist`, `split` (`train`/`test`).
+    pub manifest: PathBuf,
+    /// Folder the paths are relative to; default: the manifest's folder.
+    #[serde(default)]
+    pub root: Option<PathBuf>,
+}
+
+/// How the figures are obtained.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Protocol {
+    /// Stratified shuffle splits (paper 001, 3.2: 3 with a quarter held out).
+    pub shuffle_splits: usize,
+    /// Share of each species held out in a shuffle split.
+    pub held_out: f64,
+    /// Recordist-disjoint folds: every recording is tested once, by a model that never heard its
+    /// recordist. 0 leaves them out.
+    pub disjoint_folds: usize,
+    /// Each seed repeats every split with other splits, initial weights and crops.
+    pub seeds: Vec<u64>,
+    /// Random single crops a test recording is scored at, one after the other (the paper's five offsets).
+    pub offsets: usize,
+    /// Whether to fit the first contender on all recordings (or the `train` part) at the end.
+    pub final_fit: bool,
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self {
+            shuffle_splits: 3,
+            held_out: 0.25,
+            disjoint_folds: 3,
+            seeds: vec![37],
+            offsets: 5,
+            final_fit: true,
+        }
+    }
+}
+
+/// A network with everything it is fed by.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contender {
+    /// Name in tables, e.g. `avian-v20`.
+    pub name: String,
+    /// Sound to features.
+    #[serde(default)]
+    pub front_end: FrontEnd,
+    /// Features to network input.
+    #[serde(default)]
+    pub window: Window,
+    /// Scaling, fitted on training recordings.
+    #[serde(default)]
+    pub normalisation: Normalisation,
+    /// Random changes to training examples.
+    #[serde(default)]
+    pub augment: Augment,
+    /// Crops of each recording in an epoch.
+    #[serde(default = "one")]
+    pub crops: usize,
+    /// Architecture.
+    pub network: Network,
+    /// Optimiser, schedule, length.
+    #[serde(default)]
+    pub training: TrainParams,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What a network has to beat.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Baseline {
+    /// Always the most frequent species of the training part.
+    Majority,
+    /// Gaussian naive Bayes on the pixels of one crop (the paper's 2.4).
+    NaiveBayes,
+    /// A perceptron on mean and standard deviation of 20 MFCC over the whole file: the paper's author found
+    /// later that it beats the paper's network.
+    MfccStatistics,
+}
+
+impl Baseline {
+    /// Name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Majority => "majority",
+            Self::NaiveBayes => "gaussian-nb",
+            Self::MfccStatistics => "mfcc-statistics-mlp",
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe by name ([`RECIPES`]) or file, with `key=value` settings on top.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] where it cannot be read or contradicts itself.
+    pub fn read(name: &str, settings: &[String]) -> Result<(String, Self)> {
+        let (short, recipe): (String, Self) = super::super::recipe::read(name, RECIPES, settings)?;
+        recipe.check().map_err(|problem| Error::Recipe { name: name.into(), problem })?;
+        Ok((short, recipe))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let protocol = &self.protocol;
+        if self.contenders.is_empty() {
+            return Err("there is no [[contender]]: name at least one network".into());
+        }
+        for (index, contender) in self.contenders.iter().enumerate() {
+            if self.contenders[..index].iter().any(|other| other.name == contender.name) {
+                return Err(format!("two contenders are called `{}`", contender.name));
+            }
+            contender
+                .window
+                .check(&contender.front_end)
+                .map_err(|problem| format!("{}: {problem}", contender.name))?;
+            if contender.crops == 0 {
+                return Err(format!("{}: crops must be at least 1", contender.name));
+            }
+        }
+        if protocol.seeds.is_empty() {
+            return Err("protocol.seeds is empty: give at least one".into());
+        }
+        if !(protocol.held_out > 0.0 && protocol.held_out < 1.0) {
+            return Err(format!("protocol.held_out is {}, it must lie between 0 and 1", protocol.held_out));
+        }
+        if protocol.disjoint_folds == 1 {
+            return Err("protocol.disjoint_folds is 1: it takes at least 2, or 0 for none".into());
+        }
+        if protocol.offsets == 0 {
+            return Err("protocol.offsets must be at least 1".into());
+        }
+        Ok(())
+    }
+
+    /// The folder audio paths are relative to.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        let beside = || self.data.manifest.parent().map(PathBuf::from).unwrap_or_default();
+        self.data.root.clone().unwrap_or_else(beside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recipe_that_comes_along_is_sound() {
+        for (name, _) in RECIPES {
+            let (short, recipe) = Recipe::read(name, &[]).unwrap();
+            assert_eq!(&short, name);
+            assert!(!recipe.about.is_empty());
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let message = |setting: &str| Recipe::read("mini", &[setting.to_owned()]).unwrap_err().to_string();
+        assert!(message("protocol.seeds=[]").contains("seeds is empty"));
+        assert!(message("protocol.held_out=1.5").contains("between 0 and 1"));
+        assert!(message("contender.0.crops=0").contains("crops"));
+        assert!(message("contender.0.window.frames=0").contains("frames"));
+    }
+}

@@ -1,0 +1,194 @@
+//! Run folders: one training with all it was made from and all it gave.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result, files};
+
+/// A folder `runs/PIPELINE/NAME`, with `run.json` saying what it is.
+#[derive(Clone, Debug)]
+pub struct Run {
+    folder: PathBuf,
+    about: About,
+}
+
+/// What `run.json` holds.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct About {
+    /// The pipeline, e.g. `birds`.
+    pub pipeline: String,
+    /// The recipe's name.
+    pub recipe: String,
+    /// Hash of the resolved recipe and of the manifest: same hash, same results.
+    pub fingerprint: String,
+    /// Where it was made.
+    pub environment: Environment,
+}
+
+/// Machine and versions, for the end of the report.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Environment {
+    /// auscult's version.
+    pub auscult: String,
+    /// Operating system and processor family.
+    pub platform: String,
+    /// Processor, as the system names it.
+    pub processor: String,
+    /// Cores the process may use.
+    pub cores: usize,
+    /// Seconds since 1970 when the run began.
+    pub began: u64,
+}
+
+impl Environment {
+    /// Looks around.
+    #[must_use]
+    pub fn here() -> Self {
+        let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+            text.lines().find_map(|line| {
+                Some(line.strip_prefix("model name")?.trim_start_matches([' ', '\t', ':']).to_owned())
+            })
+        });
+        Self {
+            auscult: env!("CARGO_PKG_VERSION").into(),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            processor: processor.unwrap_or_else(|| "unknown".into()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            began: std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+        }
+    }
+}
+
+/// Hex SHA-256 of several parts, each set off by its length.
+pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Run {
+    /// Creates `runs/PIPELINE/RECIPE-HASH8`, or goes on with it where the same recipe on the same data was
+    /// begun before; either way `runs/PIPELINE/latest` points to it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the folder cannot be written.
+    pub fn open_or_create(runs: &Path, pipeline: &str, recipe: &str, fingerprint: &str) -> Result<Self> {
+        let folder = runs.join(pipeline).join(format!("{recipe}-{}", &fingerprint[..8]));
+        let run = match files::read_json::<About>(&folder.join("run.json"))? {
+            Some(about) => Self { folder, about },
+            None => {
+                let about = About {
+                    pipeline: pipeline.into(),
+                    recipe: recipe.into(),
+                    fingerprint: fingerprint.into(),
+                    environment: Environment::here(),
+                };
+                files::write_json(&folder.join("run.json"), &about)?;
+                Self { folder, about }
+            }
+        };
+        run.point_latest()?;
+        Ok(run)
+    }
+
+    /// Opens a finished or unfinished run; `latest` means `runs/PIPELINE/latest`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where there is no run there, or it is another pipeline's.
+    pub fn open(runs: &Path, pipeline: &str, run: &Path) -> Result<Self> {
+        let latest = run == Path::new("latest");
+        let folder = if latest { runs.join(pipeline).join("latest") } else { run.to_path_buf() };
+        let run = Self::open_folder(&folder)?;
+        if run.about.pipeline != pipeline {
+            let problem = format!("this is a `{}` run, not a `{pipeline}` run", run.about.pipeline);
+            return Err(Error::Run { path: folder, problem });
+        }
+        Ok(run)
+    }
+
+    /// Opens a run of any pipeline.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where there is no run there.
+    pub fn open_folder(folder: &Path) -> Result<Self> {
+        let about: About = files::read_json(&folder.join("run.json"))?.ok_or_else(|| Error::Run {
+            path: folder.into(),
+            problem: "there is no run here; train one with `auscult train PIPELINE` (in the project: \
+                      `cargo xtask run PIPELINE`) or name another with --run"
+                .into(),
+        })?;
+        let folder = folder.canonicalize().map_err(Error::io("read", folder))?;
+        Ok(Self { folder, about })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file or folder in the run.
+    #[must_use]
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// What `run.json` says.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// The run's name, e.g. `mini-1a2b3c4d`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Re-points `latest` here, by rename, so that it always points somewhere.
+    fn point_latest(&self) -> Result<()> {
+        let Some(parent) = self.folder.parent() else { return Ok(()) };
+        let latest = parent.join("latest");
+        let new = parent.join(format!(".latest-{}", std::process::id()));
+        #[cfg(unix)]
+        let linked = std::os::unix::fs::symlink(self.name(), &new);
+        #[cfg(not(unix))]
+        let linked = std::fs::write(&new, self.name());
+        linked.map_err(Error::io("create", &new))?;
+        std::fs::rename(&new, &latest).map_err(Error::io("create", &latest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_found_again_and_latest_follows() {
+        let runs = tempfile::tempdir().unwrap();
+        let first = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
+        let again = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
+        assert_eq!(first.about(), again.about());
+        assert_eq!(first.name(), "mini-01234567");
+        let second = Run::open_or_create(runs.path(), "birds", "best", "abcdef0123").unwrap();
+        let latest = Run::open(runs.path(), "birds", Path::new("latest")).unwrap();
+        assert_eq!(latest.name(), second.name());
+        let error = Run::open(runs.path(), "svd", first.folder()).unwrap_err().to_string();
+        assert!(error.contains("a `birds` run"), "{error}");
+        let error = Run::open(runs.path(), "svd", Path::new("latest")).unwrap_err().to_string();
+        assert!(error.contains("no run here"), "{error}");
+    }
+
+    #[test]
+    fn fingerprints_depend_on_where_parts_end() {
+        assert_ne!(fingerprint(&[b"ab", b"c"]), fingerprint(&[b"a", b"bc"]));
+        assert_eq!(fingerprint(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

@@ -1,0 +1,157 @@
+//! Layers whose parameters are named as PyTorch's `nn.Module`s name them, and which report bad shapes as errors.
+
+use tch::{Tensor, nn};
+
+use crate::error::{During, Error, Result};
+use crate::init::Init;
+
+/// A differentiable map from a batch of inputs to a batch of outputs.
+pub(crate) trait Layer: Send {
+    /// `train` turns dropout on and makes batch norms use, and learn from, the batch's own statistics.
+    fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor>;
+}
+
+/// Two-dimensional convolution; `[batch, channel, row, column]` in and out.
+pub(crate) struct Conv2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    stride: i64,
+    padding: [i64; 2],
+}
+
+impl Conv2d {
+    /// A convolution with a bias that keeps to the inside of its input ("valid" in Keras).
+    pub(crate) fn valid(path: &nn::Path, channels: [i64; 2], kernel: [i64; 2], init: Init) -> Result<Self> {
+        let shape = weight_shape(channels, kernel);
+        Ok(Conv2d {
+            weight: init.add_weight(path, &shape)?,
+            bias: Some(init.add_bias(path, &shape)?),
+            stride: 1,
+            padding: [0, 0],
+        })
+    }
+
+    /// A convolution with an odd square kernel, zero-padded to keep the size up to its stride, without a bias:
+    /// a batch norm follows.
+    pub(crate) fn same(
+        path: &nn::Path,
+        channels: [i64; 2],
+        kernel: i64,
+        stride: i64,
+        init: Init,
+    ) -> Result<Self> {
+        let shape = weight_shape(channels, [kernel, kernel]);
+        Ok(Conv2d {
+            weight: init.add_weight(path, &shape)?,
+            bias: None,
+            stride,
+            padding: [kernel / 2, kernel / 2],
+        })
+    }
+}
+
+fn weight_shape([inputs, outputs]: [i64; 2], [rows, columns]: [i64; 2]) -> [i64; 4] {
+    [outputs, inputs, rows, columns]
+}
+
+impl Layer for Conv2d {
+    fn forward(&self, input: &Tensor, _train: bool) -> Result<Tensor> {
+        let stride = [self.stride, self.stride];
+        input
+            .f_conv2d(&self.weight, self.bias.as_ref(), stride, self.padding, [1, 1], 1)
+            .during("a convolution")
+    }
+}
+
+/// One-dimensional convolution with an odd kernel, zero-padded to keep the length, without a bias: a batch norm
+/// follows; `[batch, channel, frame]` in and out.
+pub(crate) struct Conv1d {
+    weight: Tensor,
+}
+
+impl Conv1d {
+    pub(crate) fn same(
+        path: &nn::Path,
+        [inputs, outputs]: [i64; 2],
+        kernel: i64,
+        init: Init,
+    ) -> Result<Self> {
+        Ok(Conv1d { weight: init.add_weight(path, &[outputs, inputs, kernel])? })
+    }
+}
+
+impl Layer for Conv1d {
+    fn forward(&self, input: &Tensor, _train: bool) -> Result<Tensor> {
+        let padding = self.weight.size()[2] / 2;
+        input.f_conv1d(&self.weight, None::<&Tensor>, 1, padding, 1, 1).during("a convolution along time")
+    }
+}
+
+/// Batch normalisation over all axes but the channel's (Ioffe & Szegedy 2015), momentum 0.1, epsilon 1e-5.
+pub(crate) struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+}
+
+impl BatchNorm {
+    pub(crate) fn new(path: &nn::Path, channels: i64) -> Result<Self> {
+        let build = || {
+            Ok(BatchNorm {
+                weight: path.f_ones("weight", &[channels])?,
+                bias: path.f_zeros("bias", &[channels])?,
+                running_mean: path.f_zeros_no_train("running_mean", &[channels])?,
+                running_var: path.f_ones_no_train("running_var", &[channels])?,
+            })
+        };
+        build().during("making a batch norm")
+    }
+}
+
+impl Layer for BatchNorm {
+    fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor> {
+        // libtorch would divide by zero and leave NaN in `running_var`.
+        if train && input.numel() == self.weight.numel() {
+            let expected =
+                "such that no batch is left with one example, where feature maps end as single pixels";
+            return Err(Error::parameter("batch_size", "a size that leaves one example over", expected));
+        }
+        input
+            .f_batch_norm(
+                Some(&self.weight),
+                Some(&self.bias),
+                Some(&self.running_mean),
+                Some(&self.running_var),
+                train,
+                0.1,
+                1e-5,
+                true,
+            )
+            .during("a batch norm")
+    }
+}
+
+/// Affine map of the last axis.
+pub(crate) struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    pub(crate) fn new(path: &nn::Path, inputs: i64, outputs: i64, init: Init) -> Result<Self> {
+        let shape = [outputs, inputs];
+        Ok(Linear { weight: init.add_weight(path, &shape)?, bias: init.add_bias(path, &shape)? })
+    }
+}
+
+impl Layer for Linear {
+    fn forward(&self, input: &Tensor, _train: bool) -> Result<Tensor> {
+        input.f_linear(&self.weight, Some(&self.bias)).during("a linear layer")
+    }
+}
+
+/// Zeroes each value with this probability while training.
+pub(crate) fn dropout(input: &Tensor, probability: f64, train: bool) -> Result<Tensor> {
+    input.f_dropout(probability, train).during("dropout")
+}

@@ -1,0 +1,12 @@
+//! Everything seen from outside the crate.
+
+// Helpers of tests may unwrap as tests do; clippy sees only the tests themselves.
+#![allow(clippy::unwrap_used)]
+
+mod classifier;
+mod common;
+mod killed;
+mod networks;
+mod pytorch;
+mod resume;
+mod training;

@@ -1,0 +1,165 @@
+//! Padded row-major storage, the one layout the kernels see.
+//!
+//! Inside the crate everything is frame-major, as a stream delivers it: X is kept as [frame, bin] and H as
+//! [frame, atom], so a block of frames is one contiguous slice. Rows are padded with zeros to whole vector
+//! registers and their number to whole tiles; zeros stay zeros under every update rule, so no kernel has a tail.
+
+use crate::simd::{self, Operand, Real, TILE_ROWS};
+use ndarray::{Array2, ArrayView2};
+
+/// Frames per block: 64 x 257 `f64` and its reconstruction stay in a 1 MB second-level cache.
+pub(crate) const BLOCK: usize = 64;
+
+/// Chunks into which a matrix is cut for the threads and for sums over frames. Their number depends on the
+/// matrix alone and their partial sums are added in order, so any number of threads gives the same bits.
+const CHUNKS: usize = 64;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<T> {
+    data: Vec<T>,
+    rows: usize,
+    columns: usize,
+    /// Distance between rows: `columns` rounded up to 32 bytes.
+    width: usize,
+}
+
+impl<T: Real> Rows<T> {
+    pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
+        let width = columns.next_multiple_of(32 / size_of::<T>());
+        Self { data: vec![T::zero(); rows.next_multiple_of(TILE_ROWS) * width], rows, columns, width }
+    }
+
+    pub(crate) fn from_view(view: ArrayView2<T>) -> Self {
+        let mut rows = Self::zeros(view.nrows(), view.ncols());
+        for (r, source) in view.rows().into_iter().enumerate() {
+            for (to, &from) in rows.row_mut(r).iter_mut().zip(source) {
+                *to = from;
+            }
+        }
+        rows
+    }
+
+    pub(crate) fn to_array(&self) -> Array2<T> {
+        Array2::from_shape_fn((self.rows, self.columns), |(r, c)| self.row(r)[c])
+    }
+
+    /// The array [columns, rows], in memory still row by row: the public [bin, frame] from our [frame, bin].
+    pub(crate) fn to_transposed_array(&self) -> Array2<T> {
+        self.to_array().reversed_axes()
+    }
+
+    pub(crate) fn transposed(&self) -> Self {
+        let mut flipped = Self::zeros(self.columns, self.rows);
+        for r in 0..self.rows {
+            for c in 0..self.columns {
+                flipped.data[c * flipped.width + r] = self.row(r)[c];
+            }
+        }
+        flipped
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The row without its padding.
+    pub(crate) fn row(&self, r: usize) -> &[T] {
+        &self.data[r * self.width..][..self.columns]
+    }
+
+    pub(crate) fn row_mut(&mut self, r: usize) -> &mut [T] {
+        &mut self.data[r * self.width..][..self.columns]
+    }
+
+    pub(crate) fn view(&self) -> Block<'_, T> {
+        Block { data: &self.data, columns: self.columns, width: self.width }
+    }
+
+    pub(crate) fn view_mut(&mut self) -> BlockMut<'_, T> {
+        BlockMut { data: &mut self.data, columns: self.columns, width: self.width }
+    }
+
+    /// The first rows of a work space, as many as the block at hand has.
+    pub(crate) fn first(&mut self, rows: usize) -> BlockMut<'_, T> {
+        BlockMut { data: &mut self.data[..rows * self.width], columns: self.columns, width: self.width }
+    }
+
+    /// The values with their padding, for element-wise loops over matrices of one shape.
+    pub(crate) fn data(&self) -> &[T] {
+        &self.data
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, &term) in self.data.iter_mut().zip(&other.data) {
+            *sum += term;
+        }
+    }
+}
+
+/// Some consecutive rows of [`Rows`], a whole number of tiles.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) columns: usize,
+    pub(crate) width: usize,
+}
+
+pub(crate) struct BlockMut<'a, T> {
+    pub(crate) data: &'a mut [T],
+    pub(crate) columns: usize,
+    pub(crate) width: usize,
+}
+
+impl<'a, T: Real> Block<'a, T> {
+    /// Rows, padding included.
+    pub(crate) fn rows(&self) -> usize {
+        self.data.len() / self.width
+    }
+
+    /// self · b into `c`; both have as many columns as fit.
+    pub(crate) fn times(self, b: Block<T>, c: BlockMut<T>) {
+        simd::product(self.operand(), b.operand(), self.columns, c.data);
+    }
+
+    /// c += selfᵀ · b.
+    pub(crate) fn add_transposed_times(self, b: Block<T>, c: BlockMut<T>) {
+        simd::add_transposed_product(self.operand(), b.operand(), self.rows(), c.data);
+    }
+
+    fn operand(self) -> Operand<'a, T> {
+        Operand { data: self.data, width: self.width }
+    }
+
+    pub(crate) fn blocks(self, rows: usize) -> impl Iterator<Item = Block<'a, T>> {
+        let Self { columns, width, .. } = self;
+        self.data.chunks(rows * width).map(move |data| Block { data, columns, width })
+    }
+}
+
+impl<'a, T: Real> BlockMut<'a, T> {
+    pub(crate) fn blocks(self, rows: usize) -> impl Iterator<Item = BlockMut<'a, T>> {
+        let Self { columns, width, .. } = self;
+        self.data.chunks_mut(rows * width).map(move |data| BlockMut { data, columns, width })
+    }
+
+    pub(crate) fn view(&self) -> Block<'_, T> {
+        Block { data: self.data, columns: self.columns, width: self.width }
+    }
+
+    pub(crate) fn reborrow(&mut self) -> BlockMut<'_, T> {
+        BlockMut { data: self.data, columns: self.columns, width: self.width }
+    }
+}
+
+/// Rows per chunk for a matrix of `rows` rows.
+pub(crate) fn chunk_rows(rows: usize) -> usize {
+    rows.div_ceil(CHUNKS).max(4 * BLOCK).next_multiple_of(BLOCK)
+}

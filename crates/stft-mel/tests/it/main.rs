@@ -1,0 +1,9 @@
+//! Integration tests, in one binary.
+
+mod features;
+mod golden;
+mod parity;
+#[cfg(feature = "serde")]
+mod recipes;
+mod stft;
+mod streaming;

@@ -49,9 +49,8 @@ pub(super) fn score(args: &ClassificationArgs) -> anyhow::Result<Report> {
     };
 
     let mut table = Table::new(&["", "precision", "recall", "f1", "support"]);
-    let cells = |s: &ClassScores| {
-        [number(s.precision), number(s.recall), number(s.f1), s.support.to_string()]
-    };
+    let cells =
+        |s: &ClassScores| [number(s.precision), number(s.recall), number(s.f1), s.support.to_string()];
     for (name, scores) in names.iter().zip(&report.per_class) {
         table.row(*name, cells(scores));
     }
@@ -92,7 +91,8 @@ mod tests {
     fn reads_names_and_scores_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("labels.csv");
-        std::fs::write(&file, "clip,truth,predicted\na,wren,wren\nb,wren,robin\nc,robin,robin\nd,owl,owl\n").unwrap();
+        std::fs::write(&file, "clip,truth,predicted\na,wren,wren\nb,wren,robin\nc,robin,robin\nd,owl,owl\n")
+            .unwrap();
         let args = |predicted: &str| ClassificationArgs {
             file: file.clone(),
             truth: "truth".into(),

@@ -82,7 +82,9 @@ pub(super) fn score(args: &DetectionArgs) -> anyhow::Result<Report> {
         let n = values.len() as f64;
         let mean = |k: usize| values.iter().map(|v| v[k]).sum::<f64>() / n;
         let harmonic = |k: usize| n / values.iter().map(|v| v[k].recip()).sum::<f64>();
-        for (name, mean) in [("arithmetic mean", &mean as &dyn Fn(usize) -> f64), ("harmonic mean", &harmonic)] {
+        for (name, mean) in
+            [("arithmetic mean", &mean as &dyn Fn(usize) -> f64), ("harmonic mean", &harmonic)]
+        {
             let cell = |k: usize| number(mean(k));
             table.row(name, [cell(0), String::new(), cell(1), cell(2), cell(3), cell(4), cell(5)]);
             let values: serde_json::Map<String, Value> =
@@ -107,7 +109,8 @@ fn summary(args: &DetectionArgs, truth: &[bool], scores: &[f64]) -> anyhow::Resu
     let positives = truth.iter().filter(|&&t| t).count();
     let auc = roc_auc(truth, scores)?;
     // A class of one example has no variance to tell an interval from.
-    let interval = (positives.min(n - positives) > 1).then(|| delong_interval(truth, scores, 0.95)).transpose()?;
+    let interval =
+        (positives.min(n - positives) > 1).then(|| delong_interval(truth, scores, 0.95)).transpose()?;
     let best = best_f1_threshold(truth, scores)?;
     let values = [
         auc,

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use auscult_eval_metrics::{
     DiarizationErrors, DiarizationScores, DiarizationScoring, JaccardErrors, read_rttm, read_uem,
 };
-use anyhow::bail;
 use serde_json::{Value, json};
 
 use super::Report;
@@ -52,8 +52,16 @@ pub(super) fn score(args: &DiarizationArgs) -> anyhow::Result<Report> {
 
     let scoring = DiarizationScoring::default().collar(args.collar).skip_overlap(args.skip_overlap);
     let mut table = Table::new(&[
-        "recording", "DER %", "miss %", "false alarm %", "confusion %", "JER %", "purity %", "coverage %",
-        "speakers", "found",
+        "recording",
+        "DER %",
+        "miss %",
+        "false alarm %",
+        "confusion %",
+        "JER %",
+        "purity %",
+        "coverage %",
+        "speakers",
+        "found",
     ]);
     let mut files = serde_json::Map::new();
     let (mut errors, mut jaccard) = (DiarizationErrors::default(), JaccardErrors::default());

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use auscult_audio_io::{Audio, read};
-use auscult_eval_metrics::{
-    BssEvalV4, bss_eval_images, bss_eval_sources, nsdr, scale_invariant_bss_eval,
-};
+use auscult_eval_metrics::{BssEvalV4, bss_eval_images, bss_eval_sources, nsdr, scale_invariant_bss_eval};
 use ndarray::{Array1, Array2, Array3, s};
 use serde_json::{Value, json};
 
@@ -74,7 +72,10 @@ pub(super) fn score(args: &SeparationArgs) -> anyhow::Result<Report> {
         Measure::Auto if mono => Measure::Sources,
         Measure::Auto => Measure::Images,
         Measure::Sources | Measure::ScaleInvariant if !mono => {
-            bail!("this measure is for mono files and these have {} channels: use --measure images or v4", like.0)
+            bail!(
+                "this measure is for mono files and these have {} channels: use --measure images or v4",
+                like.0
+            )
         }
         given => given,
     };
@@ -82,11 +83,8 @@ pub(super) fn score(args: &SeparationArgs) -> anyhow::Result<Report> {
     let (name, mut columns, permutation): (_, Columns, _) = match measure {
         Measure::Auto | Measure::Sources => {
             let scores = bss_eval_sources(r1, e1, args.permute)?;
-            let columns = vec![
-                ("sdr", known(scores.sdr)),
-                ("sir", known(scores.sir)),
-                ("sar", known(scores.sar)),
-            ];
+            let columns =
+                vec![("sdr", known(scores.sdr)), ("sir", known(scores.sir)), ("sar", known(scores.sar))];
             ("bss_eval_sources", columns, scores.permutation)
         }
         Measure::Images => {
@@ -166,10 +164,7 @@ fn report(args: &SeparationArgs, measure: &str, columns: &Columns, permutation: 
 }
 
 /// `[source, channel, sample]` of files that must agree with each other, and with `like` (channels, frames, rate).
-fn load(
-    paths: &[PathBuf],
-    like: Option<((usize, usize, u32), &Path)>,
-) -> anyhow::Result<(Array3<f32>, u32)> {
+fn load(paths: &[PathBuf], like: Option<((usize, usize, u32), &Path)>) -> anyhow::Result<(Array3<f32>, u32)> {
     let shape = |audio: &Audio| (audio.samples.nrows(), audio.samples.ncols(), audio.sample_rate);
     let files = paths
         .iter()

@@ -30,6 +30,15 @@ pub struct Args {
     /// Where to compute: `cpu` or `cuda:N`.
     #[arg(long, value_parser = device)]
     pub device: Option<String>,
+    /// Leave out recordings that cannot be used or whose label the run does not know.
+    #[arg(long)]
+    pub skip_bad: bool,
+    /// Print metrics.json instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Write metrics.json here too.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Fail rather than use the network.
     #[arg(long)]
     pub offline: bool,
@@ -55,6 +64,11 @@ pub fn evaluate(workspace: &Workspace, auscult: &Auscult, args: &Args) -> Result
     if let Some(device) = &args.device {
         line.extend(["--device".into(), device.into()]);
     }
+    if let Some(output) = &args.output {
+        line.extend(["--output".into(), process::absolute(output)?.into()]);
+    }
+    line.extend(args.skip_bad.then(|| "--skip-bad".into()));
+    line.extend(args.json.then(|| "--json".into()));
     auscult.run(workspace, line)
 }
 

@@ -42,6 +42,9 @@ pub struct Training {
     /// Go on with a run that was interrupted, by its own recipe: its folder, or `latest`.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "set"])]
     pub resume: Option<String>,
+    /// Leave out recordings that cannot be used, with a warning each, instead of stopping at the first.
+    #[arg(long)]
+    pub skip_bad: bool,
 }
 
 /// Sets up and builds, then trains.
@@ -72,6 +75,9 @@ pub fn train(workspace: &Workspace, auscult: &Auscult, pipeline: &str, training:
     }
     if let Some(device) = &training.device {
         line.extend(["--device".into(), device.into()]);
+    }
+    if training.skip_bad {
+        line.push("--skip-bad".into());
     }
     auscult.run(workspace, line)
 }

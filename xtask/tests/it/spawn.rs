@@ -51,7 +51,7 @@ impl Checkout {
 }
 
 fn training() -> train::Training {
-    train::Training { recipe: "mini".into(), set: Vec::new(), device: None, resume: None }
+    train::Training { recipe: "mini".into(), set: Vec::new(), device: None, resume: None, skip_bad: false }
 }
 
 fn run_args(training: train::Training) -> run::Args {
@@ -135,6 +135,9 @@ fn an_evaluation_names_run_manifest_and_root() {
         manifest: labels,
         root: checkout.folder.path().join("runs"),
         device: None,
+        skip_bad: false,
+        json: false,
+        output: None,
         offline: false,
     };
     eval::evaluate(&checkout.workspace(), &auscult, &args).unwrap();

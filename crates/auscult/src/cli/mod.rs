@@ -10,6 +10,7 @@ mod places;
 mod progress;
 #[cfg(feature = "torch")]
 mod runs;
+mod score;
 #[cfg(feature = "torch")]
 mod tables;
 
@@ -39,6 +40,8 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Score results that are already there: separation, diarization, detection, classification
+    Score(score::ScoreArgs),
 }
 
 /// Parses, runs, and turns errors into a message and exit code 1 (2 is for wrong usage).
@@ -55,6 +58,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Eval(arguments) => runs::eval(&arguments),
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
+        Verb::Score(arguments) => score::run(arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -96,7 +96,7 @@ fn meaning(scheme: Scheme, recipe: &Recipe) -> String {
             "Models are fitted on all other recordings; the manifest's test rows are only scored.".into()
         }
         Scheme::Shuffle => format!(
-            "{} splits a seed, {:.0} % of each species held out, as in the paper's 3.2. Recordists may be in both parts, so microphones and places may help.",
+            "{} split(s) a seed, {:.0} % of each species held out, as in the paper's 3.2. Recordists may be in both parts, so microphones and places may help.",
             protocol.shuffle_splits,
             100.0 * protocol.held_out
         ),

@@ -7,7 +7,8 @@ fn unseen() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("sounds")).unwrap();
     let mut table = String::from("species,path\n");
-    for (index, name) in ["Low Hummer", "RISING-WHISTLER", "falling piper", "shrill_peeper"].iter().enumerate()
+    for (index, name) in
+        ["Low Hummer", "RISING-WHISTLER", "falling piper", "shrill_peeper"].iter().enumerate()
     {
         write_song(&folder.path().join(format!("sounds/{index}.wav")), index, 77, 2.0, 22_050, 1);
         table += &format!("{name},{index}.wav\n");
@@ -58,7 +59,12 @@ fn unknown_species_and_lost_files_are_named_or_left_out() {
     place.auscult(call).refused(&["field.csv, line 6", "listed on line 2"]);
     let table = std::fs::read_to_string(&manifest).unwrap().replace("ostrich,0.wav", "ostrich,bird.wav");
     std::fs::write(&manifest, table).unwrap();
-    place.auscult(call).refused(&["field.csv, line 6", "`ostrich`", "falling_piper, low_hummer", "--skip-bad"]);
+    place.auscult(call).refused(&[
+        "field.csv, line 6",
+        "`ostrich`",
+        "falling_piper, low_hummer",
+        "--skip-bad",
+    ]);
     let scored = place.auscult([&call[..], &["--skip-bad"]].concat()).well();
     for part in ["ostrich", "gone.wav", "2 recordings were left out"] {
         assert!(scored.err.contains(part), "{}", scored.err);

@@ -1,3 +1,5 @@
+//! What can go wrong.
+
 use std::path::PathBuf;
 
 /// What can be wrong with the input of a score.

@@ -1,3 +1,5 @@
+//! Reading and writing RTTM, the format of speaker turns.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;

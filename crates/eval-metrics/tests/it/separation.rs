@@ -50,7 +50,6 @@ fn matches_the_reference_packages() {
     let mut fast = Parity::new("bss_eval_sources (fast_bss_eval, direct solve), dB", 1e-6);
     let mut scale_invariant = Parity::new("scale_invariant_bss_eval (fast_bss_eval), dB", 1e-6);
     for (name, case) in golden.as_object().unwrap() {
-        println!("{name}");
         let (reference, estimate) = signals(name);
         let (r, e) = (reference.view(), estimate.view());
         let (r1, e1) = (r.index_axis(Axis(1), 0), e.index_axis(Axis(1), 0));

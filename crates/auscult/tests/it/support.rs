@@ -86,8 +86,8 @@ training = { epochs = 3, batch_size = 4 }
 const PAPERS: &str = r#"
 [[contender]]
 name = "avian-v20"
-front_end = { sample_rate = 8000, n_fft = 256, hop_length = 128, n_mels = 32, n_mfcc = 8 }
-window = { frames = 32 }
+front_end = { sample_rate = 8000, n_fft = 256, hop_length = 128, n_mels = 64, n_mfcc = 8 }
+window = { frames = 64 }
 network = { kind = "avian_v20" }
 training = { epochs = 1, batch_size = 8 }
 "#;

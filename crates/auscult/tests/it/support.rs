@@ -105,6 +105,18 @@ impl Place {
         Self::filled(temporary.path().to_path_buf(), Some(temporary))
     }
 
+    /// A new place with a copy of the run that is [`trained`] once, for tests that write into it.
+    pub(crate) fn with_trained_run() -> Self {
+        let place = Self::new();
+        let run = place.path("runs/birds/latest");
+        for (name, contents) in files(&trained().run()) {
+            let path = run.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        place
+    }
+
     fn filled(folder: PathBuf, temporary: Option<TempDir>) -> Self {
         let place = Self { folder, _temporary: temporary };
         let mut table = String::from("path,species,recordist,url,licence\n");

@@ -80,6 +80,7 @@ fn every_option_of_a_training_is_handed_on() {
         set: vec!["epochs=3".into(), "seed=1".into()],
         device: Some("cpu".into()),
         resume: None,
+        skip_bad: false,
     };
     train::train(&checkout.workspace(), &auscult, "birds", &training).unwrap();
     let resumed = |run: &str| train::Training { resume: Some(run.into()), ..self::training() };

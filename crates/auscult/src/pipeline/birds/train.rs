@@ -379,6 +379,18 @@ impl<'a> Trainer<'a> {
                 }
             }
         }
+        if !self.data.test.is_empty() {
+            // Contenders meet the test rows in the final fit; the baselines do here.
+            let split = Split { train: development.clone(), test: self.data.test.clone() };
+            let seed = protocol.seeds[0];
+            jobs.extend(self.recipe.baselines.iter().map(|&baseline| Job {
+                scheme: Scheme::Test,
+                split_index: 0,
+                split: split.clone(),
+                seed,
+                model: Model::Baseline(baseline),
+            }));
+        }
         Ok(jobs)
     }
 

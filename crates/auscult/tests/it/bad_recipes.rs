@@ -31,7 +31,7 @@ fn contradictions_are_refused_before_any_work() {
         ("protocol.held_out=nan", "held_out is NaN"),
         ("protocol.offsets=0", "offsets"),
         ("protocol.disjoint_folds=1", "disjoint_folds is 1"),
-        ("baselines=['majority', 'majority']", "`majority` twice"),
+        ("baselines=['majority', 'majority']", "`majority` is the name of two"),
         ("contender.0.name=majority", "`majority`"),
         ("contender.0.name=../../outside", "`../../outside`"),
         ("contender.0.name=''", "name"),

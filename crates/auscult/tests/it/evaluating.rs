@@ -1,6 +1,6 @@
 //! `auscult eval`: a run on a manifest that it has never seen.
 
-use crate::support::{Place, files, json, trained, write_song};
+use crate::support::{Place, files, json, write_song};
 
 /// Other takes of the species, named as people would.
 fn unseen() -> (tempfile::TempDir, String) {
@@ -21,7 +21,7 @@ fn unseen() -> (tempfile::TempDir, String) {
 
 #[test]
 fn any_manifest_with_any_spelling_is_scored() {
-    let place = trained();
+    let place = Place::with_trained_run();
     let (folder, manifest) = unseen();
     let root = folder.path().join("sounds").display().to_string();
     let output = folder.path().join("figures.json").display().to_string();
@@ -49,7 +49,7 @@ fn any_manifest_with_any_spelling_is_scored() {
 
 #[test]
 fn unknown_species_and_lost_files_are_named_or_left_out() {
-    let place = trained();
+    let place = Place::with_trained_run();
     let (folder, manifest) = unseen();
     let table = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, table + "ostrich,0.wav\nlow hummer,gone.wav\n").unwrap();

@@ -86,8 +86,8 @@ training = { epochs = 3, batch_size = 4 }
 const PAPERS: &str = r#"
 [[contender]]
 name = "avian-v20"
-front_end = { sample_rate = 8000, n_fft = 256, hop_length = 128, n_mels = 32, n_mfcc = 8 }
-window = { frames = 32 }
+front_end = { sample_rate = 8000, n_fft = 256, hop_length = 128, n_mels = 64, n_mfcc = 8 }
+window = { frames = 64 }
 network = { kind = "avian_v20" }
 training = { epochs = 1, batch_size = 8 }
 "#;
@@ -103,6 +103,18 @@ impl Place {
     pub(crate) fn new() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         Self::filled(temporary.path().to_path_buf(), Some(temporary))
+    }
+
+    /// A new place with a copy of the run that is [`trained`] once, for tests that write into it.
+    pub(crate) fn with_trained_run() -> Self {
+        let place = Self::new();
+        let run = place.path("runs/birds/latest");
+        for (name, contents) in files(&trained().run()) {
+            let path = run.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        place
     }
 
     fn filled(folder: PathBuf, temporary: Option<TempDir>) -> Self {

@@ -7,6 +7,8 @@
 //! Writes OUT/figure2.csv and one OUT/figure2_*.svg per kind of normal sound: a simulated factory, the clips of
 //! `data/machines`, and with `--machine` a folder of clips of one machine. The anomaly is the paper's: a sweep from
 //! 0.3 to 7 kHz every 3 s, in a room; the input SNR is its level over that of the normal sound in the segment.
+// A program: nothing of it is public.
+#![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::print_stdout, reason = "a command prints its progress")]
 
 mod plot;

@@ -190,6 +190,6 @@ mod tests {
         let svg = scatter(&data, "seconds", "accuracy");
         assert!(svg.contains("wren &lt;b&gt;"), "names are escaped");
         let names = ["a".to_owned(), "b".to_owned()];
-        assert!(confusion_matrix(array![[3, 0], [1, 2]].view(), &names).contains(">3<"));
+        assert!(confusion_matrix(array![[3, 0], [1, 2]].view(), &names).contains(">\n3\n<"));
     }
 }

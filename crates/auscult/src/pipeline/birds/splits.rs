@@ -115,7 +115,7 @@ pub fn recordist_disjoint_folds(
 fn deal(groups: &[Vec<usize>], species: &[usize], folds: usize, random: &mut Random) -> Vec<Split> {
     let mut order: Vec<usize> = (0..groups.len()).collect();
     random.shuffle(&mut order);
-    order.sort_by_key(|&group| {
+    order.sort_by_cached_key(|&group| {
         std::cmp::Reverse((groups[group].len() as f64 * random.between(0.7, 1.3)) as usize)
     });
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); folds];

@@ -5,7 +5,7 @@ use num_complex::Complex;
 
 use crate::Real;
 
-/// Why a signal could not be dereverberated, or a room not be simulated.
+/// Why a signal could not be dereverberated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -73,24 +73,6 @@ pub enum Error {
         expected: Vec<usize>,
         /// The shape given.
         found: Vec<usize>,
-    },
-    /// A source or a microphone that is not inside the room.
-    #[error("{what} at {position:?} m is not inside the room of {size:?} m: move it or enlarge the room")]
-    Outside {
-        /// The source or the microphone.
-        what: &'static str,
-        /// Where it is.
-        position: [f64; 3],
-        /// Dimensions of the room.
-        size: [f64; 3],
-    },
-    /// A source in the place of a microphone, where the sound pressure is infinite.
-    #[error("the source and microphone {microphone} are both at {position:?} m: move one of them")]
-    Coincident {
-        /// Index of the microphone.
-        microphone: usize,
-        /// Where both are.
-        position: [f64; 3],
     },
 }
 

@@ -42,6 +42,10 @@ pub enum Statistics {
 }
 
 /// The least power λₜ a frame is credited with, so that silent frames do not outweigh all others.
+///
+/// A floor keeps the equations well-conditioned. It does not make digital silence right after sound (padding) fit
+/// the model, in which reverberation goes on: keep such frames out of the statistics by
+/// [`Wpe::process_masked`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]

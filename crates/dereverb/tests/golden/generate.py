@@ -1,7 +1,7 @@
-"""Golden vectors for auscult-dereverb: WPE from nara_wpe, impulse responses from pyroomacoustics.
+"""Golden vectors for auscult-dereverb: WPE from nara_wpe.
 
 Run by `cargo xtask parity dereverb`. Writes .npy files beside itself and the versions used to versions.txt.
-Spectra are stored as [channel, frame, bin].
+Spectra are stored as [channel, frame, bin, re or im].
 """
 
 import platform
@@ -9,8 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pyroomacoustics as pra
-from nara_wpe.wpe import get_power_online, online_wpe_step, wpe_v8
+from nara_wpe.wpe import wpe_v8
 
 HERE = Path(__file__).parent
 
@@ -18,7 +17,8 @@ HERE = Path(__file__).parent
 def save(name, values):
     path = HERE / f"{name}.npy"
     path.parent.mkdir(exist_ok=True)
-    np.save(path, np.ascontiguousarray(values))
+    values = np.ascontiguousarray(values)
+    np.save(path, values.view(float).reshape(*values.shape, 2) if np.iscomplexobj(values) else values)
 
 
 def reverberant(rng, channels, frames, bins):
@@ -49,61 +49,7 @@ for name, arguments in cases.items():
     save(f"wpe/{name}", wpe_v8(spectrum.transpose(2, 0, 1), **arguments).transpose(1, 2, 0))
 save("wpe/mono", wpe_v8(spectrum[:1].transpose(2, 0, 1), taps=6, delay=2, iterations=3).transpose(1, 2, 0))
 
-# online WPE: online_wpe_step takes a buffer [frame, bin, channel] of taps + delay + 1 frames
-for name, taps, delay, alpha in [("online", 3, 2, 0.99), ("online_slow", 4, 1, 0.9999)]:
-    channels, frames, bins = spectrum.shape
-    padded = np.concatenate([np.zeros((taps + delay, bins, channels)), spectrum.transpose(1, 2, 0)])
-    inverse = np.stack([np.identity(channels * taps)] * bins)
-    taken = np.zeros((bins, channels * taps, channels), complex)
-    out = []
-    for t in range(frames):
-        buffer = padded[t : t + taps + delay + 1]
-        power = get_power_online(buffer.transpose(1, 2, 0))
-        frame, inverse, taken = online_wpe_step(buffer, power, inverse, taken, alpha=alpha, taps=taps, delay=delay)
-        out.append(frame)
-    save(f"wpe/{name}", np.stack(out).transpose(2, 0, 1))
-
-# Rooms. All coordinates are multiples of 1/8 m and the walls reflect 3/4 of the pressure, so that the single
-# precision in which pyroomacoustics keeps image positions and attenuations is exact; its impulse responses are then
-# built in double precision, with a table of the sinc function fine enough not to show.
-pra.constants.set("rir_hpf_enable", False)
-SIZE, SOURCE, RATE, C = [5.5, 4.25, 3.0], [1.5, 2.125, 1.25], 16000, 343.0
-MICS = np.array([[3.5, 3.0, 1.5], [3.625, 3.0, 1.5], [4.0, 1.0, 2.0]]).T
-
-
-def pra_room(order, absorption):
-    room = pra.ShoeBox(SIZE, fs=RATE, materials=pra.Material(absorption), max_order=order)
-    room.add_source(SOURCE)
-    room.add_microphone_array(pra.MicrophoneArray(MICS, RATE))
-    room.set_sound_speed(C)
-    room.image_source_model()
-    return room
-
-
-def impulse_responses(order, absorption):
-    room = pra_room(order, absorption)
-    images, damping = room.sources[0].images.astype(float), room.sources[0].damping[0].astype(float)
-    responses = []
-    for mic in MICS.T:
-        distance = np.linalg.norm(images - mic[:, None], axis=0)
-        delay = distance / C + 40 / RATE
-        response = np.zeros(int(np.ceil(delay.max() * RATE + 40 + 1)) + 1)
-        pra.libroom.rir_builder(response, delay, damping / distance, RATE, 81, 20000, 1)
-        responses.append(response)
-    longest = max(map(len, responses))
-    return np.stack([np.pad(response, (0, longest - len(response))) for response in responses])
-
-
-save("room/direct", impulse_responses(0, 1 - 0.75**2))
-save("room/order_6", impulse_responses(6, 1 - 0.75**2))
-# as it comes: single precision, a coarse table
-room = pra_room(6, 1 - 0.75**2)
-room.compute_rir()
-longest = max(len(response[0]) for response in room.rir)
-save("room/as_it_comes", np.stack([np.pad(response[0], (0, longest - len(response[0]))) for response in room.rir]))
-save("room/inverse_sabine", np.array([pra.inverse_sabine(rt60, SIZE, c=C) for rt60 in (0.2, 0.4, 0.8)]))
-
-packages = {name: version(name) for name in ("numpy", "nara_wpe", "pyroomacoustics")}
+packages = {name: version(name) for name in ("numpy", "nara_wpe")}
 (HERE / "versions.txt").write_text(
     "".join(f"{name} {number}\n" for name, number in {"python": platform.python_version(), **packages}.items())
 )

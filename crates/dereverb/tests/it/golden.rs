@@ -1,13 +1,18 @@
 //! Arrays made by tests/golden/generate.py.
 use auscult_dereverb::{
     Complex,
-    ndarray::{Array, Dimension},
+    ndarray::{Array, Array3, Array4, Axis, Dimension},
 };
-use ndarray_npy::{ReadableElement, read_npy};
+use ndarray_npy::read_npy;
 
-pub(crate) fn golden<A: ReadableElement, D: Dimension>(name: &str) -> Array<A, D> {
-    let path = format!("{}/tests/golden/{name}.npy", env!("CARGO_MANIFEST_DIR"));
-    read_npy(&path).unwrap_or_else(|error| panic!("{path}: {error}; run cargo xtask parity dereverb"))
+fn path(name: &str) -> String {
+    format!("{}/tests/golden/{name}.npy", env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn golden_spectrum(name: &str) -> Array3<Complex<f64>> {
+    let parts: Array4<f64> = read_npy(path(name))
+        .unwrap_or_else(|error| panic!("{name}: {error}; run cargo xtask parity dereverb"));
+    parts.map_axis(Axis(3), |part| Complex::new(part[0], part[1]))
 }
 
 /// ‖a - b‖∞ / ‖b‖∞

@@ -1,4 +1,4 @@
-"""Runs a Python package and `time_scores` turn by turn on the same input, one thread each, and prints the ratio.
+"""Runs a Python package and `eval_metrics_timing` turn by turn on the same input, one thread each, and prints the ratio.
 
 The machine may be shared: each side's time is the best of several interleaved rounds.
 """
@@ -19,11 +19,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def build():
-    """The path of the `time_scores` example, built in release mode."""
-    command = "cargo build --release -p auscult-eval-metrics --example time_scores --message-format json"
+    """The path of the `eval_metrics_timing` example, built in release mode."""
+    command = "cargo build --release -p auscult-benches --example eval_metrics_timing --message-format json"
     lines = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     built = [json.loads(line) for line in lines if line.startswith("{")]
-    return next(line["executable"] for line in built if line.get("target", {}).get("name") == "time_scores")
+    return next(line["executable"] for line in built if line.get("target", {}).get("name") == "eval_metrics_timing")
 
 
 def compare(program, score, files, peers, rounds=3, repetitions=3, tolerance=1e-6):

@@ -1,3 +1,5 @@
+//! Samples in memory: channels, cutting, mixing.
+
 use ndarray::{Array1, Array2, Axis, Slice};
 
 use crate::error::{Error, Result};

@@ -1,3 +1,5 @@
+//! What can go wrong with a file, said so that a user can mend it.
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -176,7 +178,7 @@ pub enum Error {
     },
 }
 
-fn frames_of(got: u64, expected: Option<u64>) -> String {
+pub(crate) fn frames_of(got: u64, expected: Option<u64>) -> String {
     match expected {
         Some(expected) => format!("{got} of {expected} frames are there"),
         None => format!("the stream breaks off after {got} frames"),

@@ -1,3 +1,5 @@
+//! Reading files: whole, a stretch, or block by block.
+
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis, Slice};

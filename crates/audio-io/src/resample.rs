@@ -1,3 +1,5 @@
+//! Changing the sample rate: exact length, no delay, whole or block by block.
+
 use ndarray::{Array2, ArrayView2};
 use rubato::audioadapter::Adapter;
 use rubato::audioadapter_buffers::direct::{SequentialSliceOfSlices, SequentialSliceOfVecs};

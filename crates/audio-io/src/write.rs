@@ -1,3 +1,5 @@
+//! Writing WAV files, whole or block by block; they appear under their name only when complete.
+
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};

@@ -83,7 +83,16 @@ impl Error {
         move |source| Self::Part { context, source: Box::new(source) }
     }
 
+    #[cfg(feature = "torch")]
     pub(crate) fn recording(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::Recording { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    /// What the reader of sound files says, which begins with the path, as an error that names the path once.
+    #[cfg(feature = "torch")]
+    pub(crate) fn unreadable(path: &Path, error: &auscult_audio_io::Error) -> Self {
+        let said = error.to_string();
+        let problem = said.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&said);
+        Self::recording(path, problem)
     }
 }

@@ -6,7 +6,10 @@ use std::path::Path;
 use crate::{Error, Result};
 
 /// Writes `contents` to `path`, creating its folder; a reader (or a crash) never sees half a file.
-pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Io`] where the folder or the file cannot be written; an earlier file is then still the old one.
+pub fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let mut builder = tempfile::Builder::new();

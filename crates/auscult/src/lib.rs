@@ -58,6 +58,8 @@ mod run;
 mod table;
 
 pub use error::{Error, Result};
+#[cfg(feature = "torch")]
+pub use files::write as write_file;
 pub use observer::{Observer, Quiet};
 #[cfg(feature = "torch")]
 pub use run::{About, Environment, Run};

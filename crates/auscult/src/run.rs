@@ -80,7 +80,7 @@ impl Run {
     /// # Errors
     /// [`Error::Io`] where the folder cannot be written.
     pub fn open_or_create(runs: &Path, pipeline: &str, recipe: &str, fingerprint: &str) -> Result<Self> {
-        let folder = runs.join(pipeline).join(format!("{recipe}-{}", &fingerprint[..8]));
+        let folder = runs.join(pipeline).join(Self::name_of(recipe, fingerprint));
         let run = match files::read_json::<About>(&folder.join("run.json"))? {
             Some(about) => Self { folder, about },
             None => {
@@ -96,6 +96,11 @@ impl Run {
         };
         run.point_latest()?;
         Ok(run)
+    }
+
+    /// The name of the run of `recipe` with this fingerprint.
+    pub(crate) fn name_of(recipe: &str, fingerprint: &str) -> String {
+        format!("{recipe}-{}", &fingerprint[..8])
     }
 
     /// Opens a finished or unfinished run; `latest` means `runs/PIPELINE/latest`.
@@ -157,6 +162,8 @@ impl Run {
         let Some(parent) = self.folder.parent() else { return Ok(()) };
         let latest = parent.join("latest");
         let new = parent.join(format!(".latest-{}", std::process::id()));
+        // A killed process of the same number may have left its own.
+        let _ = std::fs::remove_file(&new);
         #[cfg(unix)]
         let linked = std::os::unix::fs::symlink(self.name(), &new);
         #[cfg(not(unix))]

@@ -33,7 +33,7 @@ impl Table {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let problem = |line, problem| Error::Table { path: path.clone(), line, problem };
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-        let header = reader.headers().map_err(|error| problem(1, error.to_string()))?.clone();
+        let header = reader.headers().map_err(|error| problem(1, bad_row(&error)))?.clone();
         let columns: HashMap<String, usize> =
             header.iter().enumerate().map(|(index, name)| (name.to_owned(), index)).collect();
         for name in required {

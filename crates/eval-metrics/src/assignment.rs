@@ -1,3 +1,5 @@
+//! The assignment problem, for permutations of sources and mappings of speakers.
+
 use ndarray::ArrayView2;
 
 use crate::{Result, check};

@@ -1,3 +1,5 @@
+//! Labelled stretches of time.
+
 use crate::{Error, Result};
 
 /// A labelled stretch of time: a speaker's turn, a bird's call.

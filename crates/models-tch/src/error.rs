@@ -116,18 +116,14 @@ pub enum Error {
     },
     /// A run folder that belongs to another run.
     #[error(
-        "`{}` holds a run with another {what} ({found}, now {given}): continue it with what it was started with, \
+        "`{}` holds another run, which differs in {differences}: continue it with what it was started with, \
          or train in a new folder", folder.display()
     )]
     OtherRun {
         /// The run folder.
         folder: PathBuf,
-        /// What differs.
-        what: &'static str,
-        /// What the folder's run has.
-        found: String,
-        /// What was given now.
-        given: String,
+        /// Each thing that differs, as it was and as it is now.
+        differences: String,
     },
     /// libtorch refused an operation.
     #[error("libtorch failed at {operation}: {message}")]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tch::{Tensor, nn};
 
 use crate::convert::to_f64;
@@ -413,24 +414,42 @@ impl Identity {
             loader_threads: 0,
             ..params.clone()
         };
-        let other = |what, found: String, given: String| {
-            Err(Error::OtherRun { folder: folder.to_owned(), what, found, given })
+        let all = |identity: &Identity| {
+            json!({
+                "objective": identity.objective,
+                "training": lasting(&identity.params),
+                "examples": { "training": identity.examples[0], "validation": identity.examples[1] },
+            })
         };
-        if self.objective != now.objective {
-            return other("network, shape or classes", self.objective.to_string(), now.objective.to_string());
+        let mut differences = Vec::new();
+        compare("", &all(self), &all(now), &mut differences);
+        if differences.is_empty() {
+            return Ok(());
         }
-        if self.examples != now.examples {
-            let text = |examples| format!("{examples:?}");
-            return other(
-                "number of training and validation examples",
-                text(self.examples),
-                text(now.examples),
-            );
+        Err(Error::OtherRun { folder: folder.to_owned(), differences: differences.join(", ") })
+    }
+}
+
+/// Notes the leaves in which two values differ, each by its path: `training.seed (was 0, now 9)`.
+fn compare(path: &str, was: &Value, now: &Value, differences: &mut Vec<String>) {
+    let inner = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match (was, now) {
+        (Value::Object(was), Value::Object(now)) => {
+            let new = now.keys().filter(|key| !was.contains_key(*key));
+            for key in was.keys().chain(new) {
+                let leaf = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+                compare(&inner(key), &leaf(was), &leaf(now), differences);
+            }
         }
-        let (was, is) = (lasting(&self.params), lasting(&now.params));
-        if was != is {
-            return other("set of training parameters", format!("{was:?}"), format!("{is:?}"));
+        (Value::Array(was), Value::Array(now)) if was.len() == now.len() => {
+            for (index, (was, now)) in was.iter().zip(now).enumerate() {
+                compare(&inner(&index.to_string()), was, now, differences);
+            }
         }
-        Ok(())
+        (Value::Array(was), Value::Array(now)) => {
+            differences.push(format!("{path} (was {} items, now {})", was.len(), now.len()));
+        }
+        (was, now) if was != now => differences.push(format!("{path} (was {was}, now {now})")),
+        _ => {}
     }
 }

@@ -113,7 +113,11 @@ setters! {
 }
 
 impl TrainParams {
-    pub(crate) fn check(&self, has_validation: bool) -> Result<()> {
+    /// Checks every value; training does so itself, but a caller with hours of work before it wants to know now.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of its range, or one that needs validation examples without any.
+    pub fn check(&self, has_validation: bool) -> Result<()> {
         for (name, value) in [
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),

@@ -57,7 +57,7 @@ impl Method {
 /// let normal = Array2::from_shape_fn((9, 40), |(n, t)| if n == 2 || n == 5 { 1.0 + (t % 3) as f64 } else { 0.01 });
 /// let mut recording = normal.clone();
 /// recording[[7, 20]] += 2.0;
-/// let extractor = AnomalousSoundExtractor::fit(normal.view(), &Nmf::params(2), Method::nne())?;
+/// let extractor = AnomalousSoundExtractor::fit(normal.view(), &Nmf::params(1), Method::nne())?;
 /// let anomaly = extractor.extract(recording.view())?.residual;
 /// assert!(anomaly[[7, 20]] > 1.9 && anomaly[[2, 20]] < 0.1);
 /// # Ok(())

@@ -174,7 +174,7 @@ impl<T: Real, const TRANSPOSED: bool> WithSimd for Product<'_, T, TRANSPOSED> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
         let columns = self.b.width / lanes;
-        debug_assert!(self.b.width % lanes == 0 && self.rows % TILE_ROWS == 0);
+        debug_assert!(self.b.width.is_multiple_of(lanes) && self.rows.is_multiple_of(TILE_ROWS));
         // Columns outside: the narrow panel of B stays in the first-level cache while the rows of A go by.
         let mut column = 0;
         while column < columns {

@@ -1,6 +1,8 @@
 //! Where frames lie on a signal, and what the samples beyond its ends are.
 
-use crate::error::{Error, Result};
+use ndarray::{Array2, ArrayView1};
+
+use crate::error::{Error, Result, check};
 use crate::{Real, StftParams};
 
 /// What a centred frame sees beyond the ends of the signal.
@@ -120,4 +122,44 @@ pub fn time_to_frame(time: f64, hop_length: usize, sample_rate: u32) -> usize {
     // The sample is floored first, as in librosa.
     let sample = (time * f64::from(sample_rate)).max(0.0) as usize;
     sample / hop_length
+}
+
+/// The whole frames of a signal, `[frame, sample]`, `hop_length` apart and not windowed: `librosa.util.frame`
+/// transposed. For energies, zero crossings and whatever else is counted frame by frame.
+///
+/// # Errors
+/// [`Error::BadParam`] for a length or hop of 0, [`Error::SignalTooShort`] where not one frame fits.
+pub fn frames<T: Real>(
+    signal: ArrayView1<'_, T>,
+    frame_length: usize,
+    hop_length: usize,
+) -> Result<Array2<T>> {
+    check(frame_length > 0, "frame_length", frame_length, "at least 1")?;
+    check(hop_length > 0, "hop_length", hop_length, "at least 1")?;
+    let Some(rest) = signal.len().checked_sub(frame_length) else {
+        return Err(Error::SignalTooShort {
+            got: signal.len(),
+            needed: frame_length,
+            reason: "a frame",
+            remedy: "use shorter frames or pad the signal",
+        });
+    };
+    let shape = (rest / hop_length + 1, frame_length);
+    Ok(Array2::from_shape_fn(shape, |(frame, sample)| signal[frame * hop_length + sample]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, array};
+
+    #[test]
+    fn frames_are_librosas() {
+        let signal = Array1::from_iter((0..7).map(f64::from));
+        let expected = array![[0.0, 1.0, 2.0], [2.0, 3.0, 4.0], [4.0, 5.0, 6.0]];
+        assert_eq!(frames(signal.view(), 3, 2).unwrap(), expected);
+        assert_eq!(frames(signal.view(), 7, 1).unwrap().dim(), (1, 7));
+        assert!(frames(signal.view(), 8, 1).unwrap_err().to_string().contains("7 samples"));
+        assert!(frames(signal.view(), 0, 1).is_err() && frames(signal.view(), 1, 0).is_err());
+    }
 }

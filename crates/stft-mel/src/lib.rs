@@ -40,6 +40,7 @@
 //! | logarithms | [`LogScale`], [`power_to_db`], [`amplitude_to_db`], [`PcenParams`] | | `librosa.power_to_db`, `pcen` |
 //! | speech filter banks | [`Fbank`] | | Kaldi; HTK book |
 //! | MFCC | [`Mfcc`] | | librosa; Kaldi; HTK book |
+//! | samples | [`preemphasis()`], [`frames`] | | `librosa.effects.preemphasis`, `util.frame` |
 //! | over time | [`delta`], [`delta_regression`], [`append_deltas`], [`cmvn`], [`sliding_cmvn`] | | librosa; HTK, Kaldi |
 //! | separation | [`Hpss`], [`Diffusion`], [`TwoStageHpss`] | | `librosa.decompose.hpss`; Ono et al. 2008 |
 //!
@@ -61,6 +62,7 @@ mod mel;
 mod mel_spectrogram;
 mod mfcc;
 mod pcen;
+mod preemphasis;
 mod real;
 mod real_fft;
 mod stft;
@@ -73,13 +75,14 @@ pub use delta::{append_deltas, delta, delta_regression};
 pub use diffusion::{Diffusion, DiffusionParams, TwoStageHpss, TwoStageHpssParams};
 pub use error::{Error, Result};
 pub use fbank::{Fbank, FbankParams};
-pub use framing::{PadMode, frame_to_time, time_to_frame};
+pub use framing::{PadMode, frame_to_time, frames, time_to_frame};
 pub use hpss::{HarmonicPercussive, Hpss, HpssParams};
 pub use log_scale::{LogScale, Reference, amplitude_to_db, power_to_db};
 pub use mel::{MelFilterBank, MelNorm, MelParams, MelScale, MelTriangles};
 pub use mel_spectrogram::{MelSpectrogram, MelSpectrogramParams};
 pub use mfcc::{EnergyTerm, Mfcc, MfccFrontEnd, MfccParams};
 pub use pcen::PcenParams;
+pub use preemphasis::preemphasis;
 pub use real::Real;
 pub use stft::{Stft, StftParams, magnitude_spectrogram, power_spectrogram};
 pub use streaming::{StreamingInverse, StreamingMel, StreamingStft};

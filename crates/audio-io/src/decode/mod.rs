@@ -8,7 +8,7 @@ mod wav;
 use std::fs::File;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, frames_of};
 use sniff::Format;
 
 /// One decoder for one open file.
@@ -49,6 +49,19 @@ pub enum Warning {
     },
     /// The file holds not a single frame.
     Empty,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated { expected, got } => write!(f, "truncated: {}", frames_of(*got, *expected)),
+            Self::Corrupt { frames } => {
+                write!(f, "damaged: {frames} frames that do not decode were read as silence")
+            }
+            Self::NotFinite { samples } => write!(f, "{samples} NaN or infinite samples were read as 0"),
+            Self::Empty => write!(f, "holds no audio"),
+        }
+    }
 }
 
 /// Opens a decoder for the content of the file.

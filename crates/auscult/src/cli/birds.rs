@@ -29,7 +29,7 @@ pub(super) struct BirdsArguments {
     /// Least probability worth naming (the most probable species of a file is always named)
     #[arg(long, default_value_t = 0.1)]
     min_probability: f64,
-    /// Seconds between windows [default: half a window]
+    /// Seconds between windows, at most 300 [default: half a window]
     #[arg(long)]
     hop: Option<f64>,
     /// Write one file per recording into this folder instead of printing
@@ -70,11 +70,9 @@ impl Format {
 
 pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    if let Some(hop) = arguments.hop {
-        anyhow::ensure!(hop > 0.0 && hop.is_finite(), "--hop is {hop}; give seconds above 0");
-    }
+    let targets = targets(arguments)?;
     let run = open_run(&arguments.compute.runs, "birds", &arguments.run)?;
-    let model = BirdModel::load(&run.path("model"), arguments.compute.device)?;
+    let model = BirdModel::of_run(&run, arguments.compute.device)?;
     let mut listener = Listener::new(model)?;
     let options = InferOptions { hop: arguments.hop, lenient: arguments.skip_bad };
     let mut failed = 0;
@@ -88,24 +86,50 @@ pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
             }
             Err(error) => return Err(error.into()),
         };
+        for damage in &heard.damage {
+            say(&format!("warning: {}: {damage}", path.display()));
+        }
         let printer = Printer { arguments, path, species: listener.model().species() };
-        match &arguments.output {
+        match targets.get(index) {
             None => printer.print(&heard, index == 0, &mut std::io::stdout().lock())?,
-            Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("could not create {}", folder.display()))?;
-                let name = path.file_stem().context("a recording without a name")?.to_string_lossy();
-                let target = folder.join(format!("{name}.{}", arguments.format.ending()));
+            Some(target) => {
                 let mut text = Vec::new();
                 printer.print(&heard, true, &mut text)?;
-                std::fs::write(&target, text)
-                    .with_context(|| format!("could not write {}", target.display()))?;
+                auscult::write_file(target, text)?;
                 say(&format!("{} -> {}", path.display(), target.display()));
             }
         }
     }
     anyhow::ensure!(failed < arguments.files.len(), "none of the {failed} files could be read");
     Ok(())
+}
+
+/// With `--output`, the file to write for each recording, in their order.
+fn targets(arguments: &BirdsArguments) -> anyhow::Result<Vec<PathBuf>> {
+    let Some(folder) = &arguments.output else {
+        let label_track = matches!(arguments.format, Format::Audacity | Format::Raven);
+        anyhow::ensure!(
+            !label_track || arguments.files.len() == 1,
+            "a label track belongs to one recording; give --output FOLDER to write one for each"
+        );
+        return Ok(Vec::new());
+    };
+    let mut targets: Vec<PathBuf> = Vec::new();
+    for path in &arguments.files {
+        let mut name = path.file_stem().context("a recording without a name")?.to_owned();
+        name.push(format!(".{}", arguments.format.ending()));
+        let target = folder.join(name);
+        if let Some(earlier) = targets.iter().position(|known| *known == target) {
+            anyhow::bail!(
+                "{} and {} would both be written to {}; give them in two calls with two folders",
+                arguments.files[earlier].display(),
+                path.display(),
+                target.display()
+            );
+        }
+        targets.push(target);
+    }
+    Ok(targets)
 }
 
 struct Printer<'a> {
@@ -188,7 +212,7 @@ impl Printer<'_> {
             .map(|window| json!({"start": window.start, "end": window.end, "species": pairs(self.named(window))}))
             .collect();
         let file = json!({
-            "path": self.path, "seconds": heard.seconds, "species": pairs(self.of_file(heard)), "windows": windows,
+            "path": self.path.to_string_lossy(), "seconds": heard.seconds, "species": pairs(self.of_file(heard)), "windows": windows,
         });
         writeln!(out, "{file}")?;
         Ok(())

@@ -65,6 +65,9 @@ pub(crate) fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
+            if matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
+                say("hint: --skip-bad goes on without recordings that cannot be used");
+            }
             ExitCode::FAILURE
         }
     }
@@ -73,7 +76,10 @@ pub(crate) fn main() -> ExitCode {
 /// `auscult ... | head` closes our output early; that is no failure.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let broken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
+    let in_csv = |error: &csv::Error| matches!(error.kind(), csv::ErrorKind::Io(error) if broken(error));
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(broken) || cause.downcast_ref().is_some_and(in_csv))
 }
 
 /// A line to the person at the terminal; results go to standard output, all else here.

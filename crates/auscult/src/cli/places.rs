@@ -23,7 +23,10 @@ impl Compute {
     /// Sets the number of threads, once, before anything computes.
     pub(super) fn prepare(&self) -> anyhow::Result<()> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        set_threads(self.threads.unwrap_or(cores))?;
+        let threads = self.threads.unwrap_or(cores);
+        set_threads(threads)?;
+        // Feature extraction's own; it can only be set once in a process, and here is the only place.
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         Ok(())
     }
 

@@ -91,31 +91,28 @@ pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<()> {
     let mut progress = Progress::new();
     match arguments.pipeline {
         Pipeline::Birds => {
-            let (name, recipe) = match &arguments.resume {
-                None => birds::Recipe::read(&arguments.recipe, &arguments.settings)?,
-                Some(run) => {
-                    let run = open_run(&compute.runs, arguments.pipeline.name(), run)?;
-                    let recipe = birds::Recipe::read(&run.path("recipe.toml").display().to_string(), &[])?.1;
-                    (run.about().recipe.clone(), recipe)
-                }
-            };
             let options = birds::TrainOptions {
                 runs: compute.runs.clone(),
                 cache: compute.cache(),
                 device: compute.device,
                 skip_bad: arguments.skip_bad,
             };
+            let (name, recipe) = match &arguments.resume {
+                None => birds::Recipe::read(&arguments.recipe, &arguments.settings)?,
+                Some(run) => {
+                    let run = open_run(&compute.runs, arguments.pipeline.name(), run)?;
+                    let recipe = birds::Recipe::read(&run.path("recipe.toml").display().to_string(), &[])?.1;
+                    let name = run.about().recipe.clone();
+                    ensure!(
+                        birds::run_name(&name, &recipe, &options)? == run.name(),
+                        "{} cannot go on: the manifest, auscult's version or --skip-bad has changed since it was \
+                         begun; undo that, or train anew with --recipe",
+                        run.folder().display()
+                    );
+                    (name, recipe)
+                }
+            };
             let run = birds::train(&name, &recipe, &options, &mut progress)?;
-            if let Some(asked) = &arguments.resume {
-                let asked = open_run(&compute.runs, arguments.pipeline.name(), asked)?;
-                ensure!(
-                    asked.name() == run.name(),
-                    "the recordings or the version have changed since {} was begun, so that it cannot go on; \
-                     its recipe was run anew as {}",
-                    asked.name(),
-                    run.name()
-                );
-            }
             let text = std::fs::read_to_string(run.path("results.json")).context("results.json")?;
             tables::results(&serde_json::from_str(&text)?, &mut std::io::stdout().lock())?;
             say(&format!("run: {}", run.folder().display()));
@@ -142,8 +139,7 @@ pub(super) fn eval(arguments: &EvalArguments) -> anyhow::Result<()> {
             let evaluation = birds::evaluate(&run, &options, &mut progress)?;
             let json = serde_json::to_string_pretty(&evaluation.metrics)? + "\n";
             if let Some(output) = &arguments.output {
-                std::fs::write(output, &json)
-                    .with_context(|| format!("could not write {}", output.display()))?;
+                auscult::write_file(output, &json)?;
             }
             let mut out = std::io::stdout().lock();
             if arguments.json {

@@ -67,3 +67,31 @@ pub(super) fn metrics(metrics: &Metrics, out: &mut impl Write) -> std::io::Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percents_have_one_digit_and_stand_in_columns() {
+        let figure = |value, low, high| Figure { value, low, high, n: 7 };
+        assert_eq!(percent(None), "-");
+        assert_eq!(percent(Some(&figure(1.0, 0.955, 1.0))), "100.0 [95.5, 100.0]");
+        assert_eq!(percent(Some(&figure(0.0512, 0.0, 0.1))), "  5.1 [ 0.0,  10.0]");
+        assert_eq!(percent(Some(&figure(-0.031, -0.1, 0.02))), " -3.1 [-10.0,   2.0]");
+    }
+
+    #[test]
+    fn an_evaluation_is_a_line_a_figure() {
+        let figure = Figure { value: 0.5, low: 0.25, high: 0.75, n: 12 };
+        let metrics = Metrics {
+            pipeline: "birds".into(),
+            run: "mini-1".into(),
+            manifest: "labels.csv".into(),
+            metrics: [("accuracy".to_owned(), figure)].into(),
+        };
+        let mut out = Vec::new();
+        super::metrics(&metrics, &mut out).unwrap();
+        assert_eq!(out, b"accuracy                 0.5000  [0.2500, 0.7500]  n = 12\n");
+    }
+}

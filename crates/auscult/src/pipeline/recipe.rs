@@ -34,11 +34,15 @@ pub fn read<R: DeserializeOwned>(
             known.join(", ")
         )));
     };
-    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| problem(error.to_string()))?;
+    let wrong = |error: toml::de::Error| problem(error.to_string());
+    if settings.is_empty() {
+        return Ok((short, toml::from_str(&text).map_err(wrong)?));
+    }
+    let mut table: toml::Table = text.parse().map_err(wrong)?;
     for setting in settings {
         apply(&mut table, setting).map_err(&problem)?;
     }
-    // Through text again, so that a wrong key or value is shown in its line.
+    // Through text again, so that a wrong key or value is shown.
     let text = toml::to_string(&table).map_err(|error| problem(error.to_string()))?;
     let recipe = toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
     Ok((short, recipe))

@@ -1,3 +1,5 @@
+//! Accuracy and top-k accuracy.
+
 use ndarray::ArrayView2;
 
 use crate::{Error, Result, check};

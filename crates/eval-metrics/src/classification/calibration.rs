@@ -1,3 +1,5 @@
+//! Are probabilities what they say? Reliability diagram, expected calibration error, Brier score.
+
 use crate::{Error, Result, check};
 
 /// One bin of a reliability diagram.

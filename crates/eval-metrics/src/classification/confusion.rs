@@ -1,3 +1,5 @@
+//! The confusion matrix.
+
 use ndarray::Array2;
 
 use crate::{Result, check};

@@ -1,3 +1,5 @@
+//! Cohen's kappa: agreement beyond chance.
+
 use super::confusion_matrix;
 use crate::Result;
 

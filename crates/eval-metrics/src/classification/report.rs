@@ -1,3 +1,5 @@
+//! Precision, recall and F1 by class and averaged.
+
 use ndarray::Array2;
 
 use super::confusion_matrix;

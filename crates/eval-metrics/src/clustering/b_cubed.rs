@@ -1,3 +1,5 @@
+//! B-cubed precision and recall.
+
 use super::Contingency;
 
 /// B-cubed scores (Bagga and Baldwin 1998).

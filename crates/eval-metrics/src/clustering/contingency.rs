@@ -1,3 +1,5 @@
+//! The contingency table of classes and clusters.
+
 use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, Axis};

@@ -1,3 +1,5 @@
+//! Scores from information theory: NMI, homogeneity, completeness, V-measure.
+
 use ndarray::Array1;
 
 use super::Contingency;

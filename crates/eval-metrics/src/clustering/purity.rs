@@ -1,3 +1,5 @@
+//! Purity, coverage, and the squared purity of the speaker-clustering literature.
+
 use ndarray::{ArrayView1, Axis};
 
 use super::Contingency;

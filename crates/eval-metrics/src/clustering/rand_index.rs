@@ -1,3 +1,5 @@
+//! The adjusted Rand index.
+
 use super::Contingency;
 
 impl Contingency {

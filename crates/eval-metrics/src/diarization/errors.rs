@@ -1,3 +1,5 @@
+//! The parts of the diarization error rate.
+
 use std::iter::Sum;
 use std::ops::AddAssign;
 

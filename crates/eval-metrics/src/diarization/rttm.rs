@@ -1,3 +1,5 @@
+//! Reading and writing RTTM, the format of speaker turns.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -108,9 +110,9 @@ pub(super) fn check_name(what: &'static str, name: &str) -> Result<()> {
 }
 
 pub(super) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|reason| Error::Io { path: path.to_owned(), reason })
 }
 
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|source| Error::Io { path: path.to_owned(), source })
+    std::fs::write(path, text).map_err(|reason| Error::Io { path: path.to_owned(), reason })
 }

@@ -1,3 +1,5 @@
+//! Scoring diarizations: DER and JER in continuous time.
+
 use std::collections::BTreeMap;
 
 use ndarray::Array2;

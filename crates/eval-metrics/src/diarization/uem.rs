@@ -1,3 +1,5 @@
+//! Reading and writing UEM, the format of regions to score.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;

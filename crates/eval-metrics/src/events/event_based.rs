@@ -1,3 +1,5 @@
+//! Event-based scores: found events matched to true ones by their times.
+
 use super::DetectionScores;
 use crate::segment::{self, Segment};
 use crate::{Error, Result};

@@ -1,3 +1,5 @@
+//! Frame-level scores of a detector, voicing false alarms among them.
+
 use crate::classification::class_scores;
 use crate::{Result, check};
 

@@ -1,3 +1,5 @@
+//! Segment-based scores: activity on a time grid.
+
 use std::collections::BTreeSet;
 
 use super::DetectionScores;

@@ -1,3 +1,5 @@
+//! From frame scores to events: median filter and hysteresis.
+
 use crate::segment::Span;
 use crate::{Error, Result, check};
 

@@ -1,3 +1,5 @@
+//! Area under the ROC curve.
+
 use super::order::Ranked;
 use crate::Result;
 

@@ -1,3 +1,5 @@
+//! Average precision, by class and averaged.
+
 use ndarray::ArrayView2;
 
 use super::order::Ranked;

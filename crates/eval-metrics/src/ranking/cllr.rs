@@ -1,3 +1,5 @@
+//! Cllr, the cost of log-likelihood ratios.
+
 use crate::{Error, Result, check};
 
 /// The cost of log-likelihood ratios in bits (Brummer and du Preez 2006): 0 is perfect, 1 is what a system that

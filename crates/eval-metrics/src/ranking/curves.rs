@@ -1,3 +1,5 @@
+//! ROC, precision-recall and DET curves.
+
 use super::order::Ranked;
 use crate::Result;
 

@@ -1,3 +1,5 @@
+//! DeLong's interval of an AUC, and his test of two.
+
 use super::order::Ranked;
 use crate::uncertainty::{Interval, normal};
 use crate::{Error, Result, check};

@@ -1,3 +1,5 @@
+//! The detection costs of the NIST evaluations.
+
 use super::roc_curve;
 use crate::{Error, Result, check};
 

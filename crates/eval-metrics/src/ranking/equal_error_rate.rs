@@ -1,3 +1,5 @@
+//! The equal error rate.
+
 use super::roc_curve;
 use crate::Result;
 

@@ -1,3 +1,5 @@
+//! Choosing a threshold, and what it gives.
+
 use super::order::{Ranked, Step};
 use crate::{Error, Result};
 

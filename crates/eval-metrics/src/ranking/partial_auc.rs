@@ -1,3 +1,5 @@
+//! Partial AUC in its two conventions.
+
 use super::order::Ranked;
 use super::roc_curve;
 use crate::{Error, Result};

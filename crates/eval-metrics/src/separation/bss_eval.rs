@@ -1,3 +1,5 @@
+//! BSS Eval v3: SDR, SIR, SAR of sources and ISR of images.
+
 use ndarray::{Array2, ArrayView2, ArrayView3};
 
 use super::energies::{self, Energies, Ratios};

@@ -1,3 +1,5 @@
+//! BSS Eval v4, window by window.
+
 use ndarray::{Array2, ArrayView3, Axis};
 use rayon::prelude::*;
 

@@ -140,3 +140,31 @@ fn by_blocks(references: usize, tracks: &[&[f64]], filter_length: usize) -> Vec<
     });
     (0..references).map(|_| lags.by_ref().take(tracks.len()).collect()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+
+    use super::*;
+
+    #[test]
+    fn blocks_agree_with_the_sums() {
+        // Whole numbers, so that the sums are exact; more than one block, the last one short.
+        let signal = |seed: usize| {
+            let sample = move |(j, c, t): (usize, usize, usize)| {
+                ((t * t * 7919 + t * (31 + seed) + 104_729 * (2 * j + c)) % 2001) as f64 - 1000.0
+            };
+            Signals::new("test", Array3::from_shape_fn((2, 2, 9000), sample).view()).unwrap()
+        };
+        let (reference, estimate) = (signal(0), signal(5));
+        let correlations = Correlations::new(&reference, &estimate, 512);
+        for (a, r) in reference.tracks.iter().enumerate() {
+            for (x, other) in reference.tracks.iter().chain(&estimate.tracks).enumerate() {
+                for k in [0, 1, 300, 511] {
+                    let sum: f64 = r.iter().zip(&other[k..]).map(|(r, x)| r * x).sum();
+                    assert!((correlations.lags[a][x][k] - sum).abs() < 1e-5, "{a} {x} {k}");
+                }
+            }
+        }
+    }
+}

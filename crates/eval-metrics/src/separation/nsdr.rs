@@ -1,3 +1,5 @@
+//! Normalised SDR: what separation gains over the mixture.
+
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::bss_eval::{self, FILTER_LENGTH};

@@ -1,3 +1,5 @@
+//! Ratios in decibel.
+
 use ndarray::ArrayView1;
 
 use super::signals::{dot, samples_of};

@@ -1,3 +1,5 @@
+//! The scale-invariant measures: SI-SDR, SI-SIR, SI-SAR.
+
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::bss_eval;

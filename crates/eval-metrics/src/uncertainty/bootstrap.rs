@@ -1,3 +1,5 @@
+//! The bootstrap.
+
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;

@@ -1,3 +1,5 @@
+//! Scores with intervals.
+
 use super::normal;
 use crate::{Error, Result, check};
 

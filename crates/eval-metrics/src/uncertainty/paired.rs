@@ -1,3 +1,5 @@
+//! Paired tests: McNemar's and by permutation.
+
 use rayon::prelude::*;
 
 use super::random::Random;

@@ -1,3 +1,5 @@
+//! Mean, deviation, extremes and median of per-recording scores.
+
 use crate::{Error, Result, check};
 
 /// The spread of per-recording scores, as the tables of the MIREX separation task give it.

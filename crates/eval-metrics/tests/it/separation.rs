@@ -44,13 +44,12 @@ fn matches_the_reference_packages() {
     let mut v3_images = Parity::new("bss_eval_images (mir_eval), dB", 1e-6);
     let mut v3_images_framewise = Parity::new("bss_eval_images_framewise (mir_eval), dB", 1e-6);
     let mut v4 = Parity::new("BssEvalV4 (museval), dB", 1e-6);
-    // Its system has condition 2e12: museval itself is 1.0e-6 dB off the exact least squares (solved in extended
-    // precision).
-    let mut v4_ill = Parity::new("BssEvalV4 (museval), case mir_eval_02, dB", 5e-6);
+    // Its system has condition 2e12, so that the last bit of a correlation moves a window's ratio by 1e-6 dB: museval
+    // itself is that far from the exact least squares (solved in extended precision).
+    let mut v4_ill = Parity::new("BssEvalV4 (museval), case mir_eval_02, dB", 1e-5);
     let mut fast = Parity::new("bss_eval_sources (fast_bss_eval, direct solve), dB", 1e-6);
     let mut scale_invariant = Parity::new("scale_invariant_bss_eval (fast_bss_eval), dB", 1e-6);
     for (name, case) in golden.as_object().unwrap() {
-        println!("{name}");
         let (reference, estimate) = signals(name);
         let (r, e) = (reference.view(), estimate.view());
         let (r1, e1) = (r.index_axis(Axis(1), 0), e.index_axis(Axis(1), 0));

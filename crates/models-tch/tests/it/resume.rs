@@ -111,6 +111,7 @@ fn another_run_is_not_taken_up() {
     train(folder.path(), &params().epochs(1), &mut go_on).unwrap();
     let error = train(folder.path(), &params().seed(9), &mut go_on).unwrap_err();
     assert!(matches!(error, Error::OtherRun { .. }), "{error}");
+    assert!(error.to_string().contains("differs in training.seed (was 0, now 9):"), "{error}");
 
     let mut network = classifier(&small_resnet());
     let fewer = train_classifier(

@@ -131,7 +131,7 @@ fn textbook_printed(
     iterations: usize,
     gamma: f64,
     xi: f64,
-) -> Extraction<f64> {
+) -> (Array2<f64>, Array2<f64>) {
     let gram = w.t().dot(w);
     let k = gram.nrows();
     let mut inverse = Array2::<f64>::eye(k);
@@ -162,9 +162,7 @@ fn textbook_printed(
         r = positive(&((&d * gamma + &dual) / (1.0 + gamma)));
         dual = dual + (d - &r) * (xi * gamma);
     }
-    let mut result = nne(x.view(), w.view(), &NneParams::default().iterations(0)).unwrap();
-    (result.activations, result.residual) = (h, r);
-    result
+    (h, r)
 }
 
 #[test]
@@ -176,9 +174,9 @@ fn printed_nne_is_algorithm_one() {
     for (gamma, xi) in [(1.0, 1.0), (0.3, 1.5), (3.0, 0.7)] {
         let variant = Variant::Printed { gamma, xi, dual_noise: 0.0 };
         let ours = nne(x.view(), w.view(), &NneParams::new(variant).iterations(8)).unwrap();
-        let theirs = textbook_printed(&x, &w, &start.activations, 8, gamma, xi);
-        assert!(difference(ours.activations.view(), theirs.activations.view()) < 1e-6, "{gamma}");
-        assert!(difference(ours.residual.view(), theirs.residual.view()) < 1e-6, "{gamma}");
+        let (h, r) = textbook_printed(&x, &w, &start.activations, 8, gamma, xi);
+        assert!(difference(ours.activations.view(), h.view()) < 1e-6, "{gamma}");
+        assert!(difference(ours.residual.view(), r.view()) < 1e-6, "{gamma}");
         let last = ours.record.last().unwrap();
         let gap = &x - &w.dot(&ours.activations) - &ours.residual;
         assert!((last.primal - norm(&gap) / norm(&x)).abs() < 1e-9);

@@ -29,7 +29,7 @@ pub(crate) fn difference(ours: ArrayView2<f64>, theirs: ArrayView2<f64>) -> f64 
 
 fn assert_parity(params: &NmfParams, data: &str, golden: &str) {
     let (w0, h0) = factors("start");
-    let fitted = params.fit_from(load(data).view(), w0.view(), h0.view()).unwrap();
+    let fitted = params.fit_from(load(data).view(), w0.view(), h0.view()).expect("valid data");
     let (w, h) = factors(golden);
     let worst = difference(fitted.atoms(), w.view()).max(difference(fitted.activations(), h.view()));
     assert!(worst < 1e-10, "{golden}: {worst:e}");

@@ -30,6 +30,25 @@ pub struct Augment {
 }
 
 impl Augment {
+    /// What is wrong with the strengths.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let strengths = [
+            ("mixup", self.mixup),
+            ("equaliser", self.equaliser),
+            ("stretch", self.stretch),
+            ("noise", self.noise),
+        ];
+        for (name, value) in strengths {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(format!("augment.{name} is {value}, it must be a finite number of at least 0"));
+            }
+        }
+        if self.stretch >= 1.0 {
+            return Err(format!("augment.stretch is {}, it must be below 1", self.stretch));
+        }
+        Ok(())
+    }
+
     /// The mixing weight of the first picture, at least one half; 1 without mixup.
     pub(crate) fn draw_mixup(&self, random: &mut Random) -> f64 {
         if self.mixup > 0.0 {

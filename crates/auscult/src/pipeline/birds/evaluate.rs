@@ -49,8 +49,9 @@ pub struct Evaluation {
 /// # Errors
 /// Bad manifests and recordings, species the model does not know, each named with file and line.
 pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observer) -> Result<Evaluation> {
-    let model = BirdModel::load(&run.path("model"), options.device)?;
+    let model = BirdModel::of_run(run, options.device)?;
     let recordings = read_manifest(&options.manifest, &options.root)?;
+    let listed = recordings.len();
     let mut known = Vec::new();
     for recording in recordings {
         match find_species(model.species(), &recording.species) {
@@ -72,11 +73,10 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
             }
         }
     }
-    let total = known.len();
     let recordings: Vec<Recording> = known.iter().map(|(recording, _)| recording.clone()).collect();
     let features = prepare(&recordings, model.front_end(), &options.cache, options.skip_bad, observer)?;
     let mut scored: Vec<(Recording, usize, Vec<f64>)> = Vec::new();
-    observer.begin("scoring", total as u64);
+    observer.begin("scoring", known.len() as u64);
     for (index, ((recording, truth), features)) in known.into_iter().zip(features).enumerate() {
         if let Some(features) = features {
             scored.push((recording, truth, model.score_recording(&features)?.to_vec()));
@@ -96,7 +96,7 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
         metrics: figures(&scored, model.species().len())?,
     };
     let folder = write(run, &options.manifest, &model, &scored, &metrics)?;
-    Ok(Evaluation { metrics, folder, skipped: total - scored.len() })
+    Ok(Evaluation { metrics, folder, skipped: listed - scored.len() })
 }
 
 /// Species are named as people write them: `Black Phoebe`, `black_phoebe` and `black-phoebe` are one.

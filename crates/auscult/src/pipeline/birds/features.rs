@@ -72,6 +72,23 @@ impl FrontEnd {
         f64::from(self.sample_rate) / self.hop_length as f64
     }
 
+    /// Refuses a recording too short to be reflected at its ends.
+    pub(crate) fn check_length(&self, path: &Path, samples: usize) -> Result<()> {
+        let least = self.n_fft / 2 + 1;
+        if samples >= least {
+            return Ok(());
+        }
+        let milliseconds = 1e3 * least as f64 / f64::from(self.sample_rate);
+        Err(Error::recording(
+            path,
+            format!(
+                "too short: {samples} samples at {} Hz do not fill an analysis window; at least {least} are needed \
+                 ({milliseconds:.0} ms)",
+                self.sample_rate
+            ),
+        ))
+    }
+
     /// Values a frame.
     #[must_use]
     pub fn width(&self) -> usize {
@@ -173,30 +190,20 @@ impl FeatureExtractor {
             .mono(true)
             .sample_rate(self.front_end.sample_rate)
             .read(path)
-            .map_err(|error| Error::recording(path, error.to_string()))?;
+            .map_err(|error| Error::unreadable(path, &error))?;
         let samples = audio.samples.row(0);
-        if samples.len() <= self.front_end.n_fft / 2 {
-            return Err(Error::recording(
-                path,
-                format!(
-                    "{} samples at {} Hz are too short for one analysis window; at least {} are needed ({:.0} ms)",
-                    samples.len(),
-                    self.front_end.sample_rate,
-                    self.front_end.n_fft / 2 + 1,
-                    1e3 * (self.front_end.n_fft / 2 + 1) as f64 / f64::from(self.front_end.sample_rate)
-                ),
-            ));
-        }
+        self.front_end.check_length(path, samples.len())?;
         self.features(samples)
     }
 }
 
 /// Features of many files, in the order given, through a cache of `.npy` files named by content: the
 /// hash covers the sound file's bytes and the front end, so a changed file or setting is computed anew and
-/// nothing is computed twice. Files that cannot be used are errors, or with `skip_bad` `None` and a warning.
+/// nothing is computed twice. With `skip_bad`, files that cannot be used are `None` and a warning.
 ///
 /// # Errors
-/// The first bad recording by manifest order without `skip_bad`; [`Error::Interrupted`]; cache I/O.
+/// Without `skip_bad` the first bad recording by manifest order, the others being warned of, so that all can be
+/// mended at once; [`Error::Interrupted`]; a cache that cannot be written.
 pub fn prepare(
     recordings: &[Recording],
     front_end: &FrontEnd,
@@ -228,17 +235,27 @@ pub fn prepare(
     let observer = observer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut features = Vec::with_capacity(results.len());
     let mut bad = 0;
+    let mut first = None;
     for result in results {
         match result {
             None => return Err(Error::Interrupted),
             Some(Ok(of_file)) => features.push(Some(of_file)),
-            Some(Err(error)) if skip_bad => {
-                observer.warn(&format!("skipped {error}"));
+            Some(Err(error @ Error::Recording { .. })) => {
+                if skip_bad {
+                    observer.warn(&format!("skipped {error}"));
+                } else if first.is_some() {
+                    observer.warn(&error.to_string());
+                } else {
+                    first = Some(error);
+                }
                 features.push(None);
                 bad += 1;
             }
             Some(Err(error)) => return Err(error),
         }
+    }
+    if let Some(first) = first {
+        return Err(first);
     }
     observer.end(&match bad {
         0 => format!("{} recordings", features.len()),
@@ -255,7 +272,7 @@ fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Fea
         std::io::ErrorKind::NotFound => {
             Error::recording(path, "there is no such file; check the manifest's path and --root")
         }
-        _ => Error::io("read", path)(error),
+        _ => Error::recording(path, format!("could not be read: {error}")),
     })?;
     let front_end = format!("{:?}", extractor.front_end);
     let key = fingerprint(&[CACHE_VERSION.as_bytes(), front_end.as_bytes(), &bytes]);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auscult_audio_io::{AudioReader, ReadOptions};
+use auscult_audio_io::{AudioReader, ReadOptions, Warning};
 use ndarray::{Array1, ArrayView1};
 
 use super::features::FeatureExtractor;
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// How to listen.
 #[derive(Clone, Debug, Default)]
 pub struct InferOptions {
-    /// Seconds between windows; default: half a window.
+    /// Seconds between windows, more than 0 and at most 300; default: half a window.
     pub hop: Option<f64>,
     /// Read damaged files as far as they go instead of refusing them.
     pub lenient: bool,
@@ -55,6 +55,8 @@ pub struct Heard {
     pub mean: Vec<f64>,
     /// Length of the file, seconds.
     pub seconds: f64,
+    /// What was passed over in a damaged file; always empty unless [`InferOptions::lenient`].
+    pub damage: Vec<Warning>,
     /// Highest frequency the model looks at, Hz.
     pub highest_frequency: f64,
 }
@@ -71,6 +73,17 @@ impl Heard {
     pub fn species(&self) -> usize {
         highest(ArrayView1::from(&self.mean))
     }
+}
+
+/// What a file comes to, its windows having been handed out one by one.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Mean probability of each species over the windows.
+    pub mean: Vec<f64>,
+    /// Length of the file, seconds.
+    pub seconds: f64,
+    /// What was passed over in a damaged file; always empty unless [`InferOptions::lenient`].
+    pub damage: Vec<Warning>,
 }
 
 /// Sound held at once, seconds: the memory bound. Levels relative to "the recording's" maximum or median are
@@ -101,18 +114,17 @@ impl Listener {
     }
 
     /// Listens to a file of any format, rate and channel count; `each` sees windows as they are scored.
-    /// Returns the mean over windows and the file's length.
     ///
     /// # Errors
-    /// [`Error::Recording`] for files that cannot be read.
+    /// [`Error::Recording`] for files that cannot be read, [`Error::Data`] for an impossible hop.
     pub fn listen(
         &mut self,
         path: &Path,
         options: &InferOptions,
         each: &mut dyn FnMut(Detection),
-    ) -> Result<(Vec<f64>, f64)> {
+    ) -> Result<Summary> {
         let front_end = self.model.front_end().clone();
-        let refused = |error: auscult_audio_io::Error| Error::recording(path, error.to_string());
+        let refused = |error: auscult_audio_io::Error| Error::unreadable(path, &error);
         let mut reader: AudioReader = ReadOptions::default()
             .mono(true)
             .sample_rate(front_end.sample_rate)
@@ -122,7 +134,14 @@ impl Listener {
         let rate = f64::from(front_end.sample_rate);
         let window = self.model.preparation.window.frames;
         let hop = match options.hop {
-            Some(seconds) => ((seconds * front_end.frame_rate()).round() as usize).max(1),
+            Some(seconds) if seconds > 0.0 && seconds <= BLOCK_SECONDS => {
+                ((seconds * front_end.frame_rate()).round() as usize).max(1)
+            }
+            Some(seconds) => {
+                return Err(Error::Data(format!(
+                    "the hop between windows is {seconds} s; give more than 0 and at most {BLOCK_SECONDS} s"
+                )));
+            }
             None => window.div_ceil(2),
         };
         // Windows begin at multiples of `hop`; a block holds whole hops, then one more window, then the
@@ -152,9 +171,7 @@ impl Listener {
             if !ended && samples.len() < block {
                 continue;
             }
-            if read <= front_end.n_fft / 2 {
-                return Err(Error::recording(path, format!("{read} samples are too short to analyse")));
-            }
+            front_end.check_length(path, read)?;
             let features = self.extractor.features(ArrayView1::from(&samples))?;
             let picture = self.model.picture(&features);
             let starts: Vec<usize> = if ended && first_frame == 0 {
@@ -187,7 +204,7 @@ impl Listener {
             lead = context.min(lead + hops * hop);
         }
         let mean = (sum / f64::from(count.max(1))).to_vec();
-        Ok((mean, read as f64 / rate))
+        Ok(Summary { mean, seconds: read as f64 / rate, damage: reader.warnings().to_vec() })
     }
 }
 
@@ -197,8 +214,9 @@ impl Listener {
 /// As [`Listener::listen`].
 pub fn infer(listener: &mut Listener, path: &Path, options: &InferOptions) -> Result<Heard> {
     let mut windows = Vec::new();
-    let (mean, seconds) = listener.listen(path, options, &mut |detection| windows.push(detection))?;
+    let Summary { mean, seconds, damage } =
+        listener.listen(path, options, &mut |detection| windows.push(detection))?;
     let front_end = listener.model().front_end();
     let highest_frequency = front_end.f_max.unwrap_or(f64::from(front_end.sample_rate) / 2.0);
-    Ok(Heard { windows, mean, seconds, highest_frequency })
+    Ok(Heard { windows, mean, seconds, damage, highest_frequency })
 }

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 pub use augment::Augment;
 pub use evaluate::{EvaluateOptions, Evaluation, evaluate};
 pub use features::{FeatureExtractor, Features, FrontEnd, Level, prepare};
-pub use infer::{Detection, Heard, InferOptions, Listener, infer};
+pub use infer::{Detection, Heard, InferOptions, Listener, Summary, infer};
 pub use model::{BirdModel, Windows};
 pub use naive_bayes::GaussianNaiveBayes;
 pub use patches::{Combine, Normalisation, Padding, Picture, Scaling, Window};
@@ -39,7 +39,7 @@ pub use recipe::{Baseline, Contender, Data, Protocol, RECIPES, Recipe};
 pub use report::section;
 pub use results::{Comparison, Figure, Metrics, Results, Score, SpeciesScore};
 pub use splits::{Split, recordist_disjoint_folds, stratified_shuffle_splits};
-pub use train::{Scheme, TrainOptions, train};
+pub use train::{Scheme, TrainOptions, run_name, train};
 
 use crate::Result;
 use crate::table::Table;

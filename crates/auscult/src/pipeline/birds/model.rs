@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::features::{Features, FrontEnd};
 use super::patches::{Picture, Scaling, Window};
-use crate::{Error, Result};
+use crate::{Error, Result, Run};
 
 /// Windows scored at once: enough to fill two cores, little memory.
 const BATCH: usize = 32;
@@ -47,6 +47,22 @@ impl Windows {
 }
 
 impl BirdModel {
+    /// Loads a run's model.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the run has none; as [`load`](Self::load).
+    pub fn of_run(run: &Run, device: Device) -> Result<Self> {
+        if !run.path("model.json").is_file() {
+            return Err(Error::Run {
+                path: run.folder().into(),
+                problem: "it has no model: either it is not finished (run the same training again and it goes on), \
+                          or its recipe says protocol.final_fit = false"
+                    .into(),
+            });
+        }
+        Self::load(&run.path("model"), device)
+    }
+
     /// Loads `STEM.safetensors` and `STEM.json`.
     ///
     /// # Errors

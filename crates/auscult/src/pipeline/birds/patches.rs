@@ -70,6 +70,12 @@ impl Window {
         if self.frames == 0 {
             return Err("window.frames must be at least 1".into());
         }
+        if front_end.n_mfcc > front_end.n_mels && front_end.n_mels > 0 {
+            return Err(format!(
+                "{} mel bands have no {} MFCC: front_end.n_mfcc may be front_end.n_mels at most",
+                front_end.n_mels, front_end.n_mfcc
+            ));
+        }
         if self.combine == Combine::Overwrite && front_end.n_mfcc > front_end.n_mels {
             return Err(format!("{} MFCC cannot overwrite {} mel bands", front_end.n_mfcc, front_end.n_mels));
         }

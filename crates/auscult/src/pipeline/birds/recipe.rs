@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use auscult_models_tch::{Network, TrainParams};
+use auscult_models_tch::{Classifier, Device, Network, TrainParams};
 use serde::{Deserialize, Serialize};
 
 use super::augment::Augment;
-use super::features::FrontEnd;
+use super::features::{FeatureExtractor, FrontEnd};
 use super::patches::{Normalisation, Window};
 use crate::{Error, Result};
 
@@ -111,6 +111,28 @@ fn one() -> usize {
     1
 }
 
+impl Contender {
+    /// What would stop it later, perhaps after hours; `always_tested` where no fit goes without held-out recordings.
+    fn check(&self, always_tested: bool) -> Result<(), String> {
+        let plain = |letter: char| letter.is_alphanumeric() || "-_.+ ".contains(letter);
+        if !self.name.starts_with(char::is_alphanumeric) || !self.name.chars().all(plain) {
+            return Err("the name becomes a folder's: use letters, digits, `-`, `_`".into());
+        }
+        self.window.check(&self.front_end)?;
+        self.augment.check()?;
+        if self.crops == 0 {
+            return Err("crops must be at least 1".into());
+        }
+        FeatureExtractor::new(&self.front_end).map_err(|error| error.to_string())?;
+        self.training.check(always_tested).map_err(|error| format!("training: {error}"))?;
+        let classes = ["one", "other"].map(str::to_owned);
+        let shape = self.window.shape(&self.front_end);
+        Classifier::new(&self.network, &shape, &classes, 0, Device::Cpu)
+            .map_err(|error| error.to_string())?;
+        Ok(())
+    }
+}
+
 /// What a network has to beat.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -152,20 +174,31 @@ impl Recipe {
         if self.contenders.is_empty() {
             return Err("there is no [[contender]]: name at least one network".into());
         }
-        for (index, contender) in self.contenders.iter().enumerate() {
-            if self.contenders[..index].iter().any(|other| other.name == contender.name) {
-                return Err(format!("two contenders are called `{}`", contender.name));
+        let mut names: Vec<&str> = Vec::new();
+        let of_contenders = self.contenders.iter().map(|contender| contender.name.as_str());
+        for name in of_contenders.chain(self.baselines.iter().map(|baseline| baseline.name())) {
+            if names.contains(&name) {
+                return Err(format!("`{name}` is the name of two contenders or baselines"));
             }
+            names.push(name);
+        }
+        for contender in &self.contenders {
             contender
-                .window
-                .check(&contender.front_end)
-                .map_err(|problem| format!("{}: {problem}", contender.name))?;
-            if contender.crops == 0 {
-                return Err(format!("{}: crops must be at least 1", contender.name));
-            }
+                .check(!protocol.final_fit)
+                .map_err(|problem| format!("contender `{}`: {problem}", contender.name))?;
         }
         if protocol.seeds.is_empty() {
             return Err("protocol.seeds is empty: give at least one".into());
+        }
+        if let Some(seed) =
+            protocol.seeds.iter().find(|seed| protocol.seeds.iter().filter(|other| other == seed).count() > 1)
+        {
+            return Err(format!(
+                "protocol.seeds names seed {seed} twice: the same numbers would count double"
+            ));
+        }
+        if protocol.disjoint_folds == 1 {
+            return Err("protocol.disjoint_folds is 1; give 0, or at least 2 so that one can test what the others teach".into());
         }
         if !(protocol.held_out > 0.0 && protocol.held_out < 1.0) {
             return Err(format!("protocol.held_out is {}, it must lie between 0 and 1", protocol.held_out));

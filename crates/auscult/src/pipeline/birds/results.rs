@@ -202,7 +202,8 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
         comparisons.push(compare(scheme, model, &pool(scheme, first)?, &pool(scheme, model)?)?);
     }
     let has = |scheme| keys.iter().any(|key| key.0 == scheme);
-    let headline = if has(Scheme::Test) { Scheme::Test } else { Scheme::Shuffle };
+    let headline = [Scheme::Test, Scheme::Shuffle].into_iter().find(|&scheme| has(scheme));
+    let headline = headline.unwrap_or(Scheme::RecordistDisjoint);
     let headline_pool = pool(headline, first)?;
     let counts = confusion_matrix(&headline_pool.truth, &headline_pool.predicted, data.species.len())
         .map_err(Error::part("the confusion matrix"))?;

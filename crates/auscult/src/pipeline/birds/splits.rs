@@ -31,7 +31,7 @@ pub fn stratified_shuffle_splits(
     for (index, &species) in species.iter().enumerate() {
         by_species.entry(species).or_default().push(index);
     }
-    if by_species.values().any(|members| members.len() < 2) {
+    if count > 0 && by_species.values().any(|members| members.len() < 2) {
         return Err(Error::Data(
             "a species has only one recording, so that it cannot be in both parts of a split; \
              give it a second one or leave it out"
@@ -75,7 +75,7 @@ pub fn stratified_shuffle_splits(
 /// Of 200 random deals the one is taken that tests most and spreads the species most evenly.
 ///
 /// # Errors
-/// [`Error::Data`] where there are fewer recordists than folds.
+/// [`Error::Data`] where there are fewer recordists than folds, or no species has two.
 pub fn recordist_disjoint_folds(
     species: &[usize],
     recordists: &[Option<String>],
@@ -100,7 +100,15 @@ pub fn recordist_disjoint_folds(
     let best = (0..200)
         .map(|_| deal(&groups, species, folds, &mut random))
         .min_by(|a, b| cost(a, species).total_cmp(&cost(b, species)));
-    Ok(best.unwrap_or_default())
+    let best = best.unwrap_or_default();
+    if best.iter().all(|split| split.test.is_empty()) {
+        return Err(Error::Data(
+            "recordist-disjoint folds can test nothing: each species has but one recordist; set \
+             protocol.disjoint_folds to 0 to go without"
+                .into(),
+        ));
+    }
+    Ok(best)
 }
 
 /// Deals groups, largest first with ties at random, each to the fold with the fewest of its species so far.
@@ -207,6 +215,10 @@ mod tests {
                 .to_string()
                 .contains("only one recording")
         );
+        assert_eq!(stratified_shuffle_splits(&[0, 0, 1], 0, 0.25, 0).unwrap(), []);
+        let own = ["x", "x", "y", "y"].map(|name| Some(name.to_owned()));
+        let error = recordist_disjoint_folds(&[0, 0, 1, 1], &own, 2, 0).unwrap_err().to_string();
+        assert!(error.contains("each species has but one recordist"), "{error}");
         let one = vec![Some("x".to_owned()); 4];
         let error = recordist_disjoint_folds(&[0, 0, 1, 1], &one, 3, 0).unwrap_err().to_string();
         assert!(error.contains("there are 1"), "{error}");

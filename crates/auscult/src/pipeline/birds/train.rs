@@ -112,6 +112,7 @@ pub fn train(
     files::write(&run.path("recipe.toml"), toml)?;
 
     let data = Dataset::prepare(recipe, recordings, options, observer)?;
+    same_recordings(&run, &data)?;
     let trainer = Trainer { recipe, data: &data, run: &run, device: options.device };
     let mut predictions = Vec::new();
     for job in trainer.jobs()? {
@@ -128,13 +129,44 @@ pub fn train(
     Ok(run)
 }
 
+/// The name of the run that [`train`] would begin or go on with: the recipe's name and a hash of recipe, manifest,
+/// version and `skip_bad`.
+///
+/// # Errors
+/// [`Error::Io`] where the manifest cannot be read.
+pub fn run_name(name: &str, recipe: &Recipe, options: &TrainOptions) -> Result<String> {
+    Ok(Run::name_of(name, &run_fingerprint(recipe, options)?))
+}
+
 fn open_run(name: &str, recipe: &Recipe, options: &TrainOptions) -> Result<Run> {
+    Run::open_or_create(&options.runs, "birds", name, &run_fingerprint(recipe, options)?)
+}
+
+fn run_fingerprint(recipe: &Recipe, options: &TrainOptions) -> Result<String> {
     let manifest = &recipe.data.manifest;
     let table = std::fs::read(manifest).map_err(Error::io("read", manifest))?;
     let resolved = serde_json::to_vec(recipe).map_err(Error::part("the recipe"))?;
     let version = env!("CARGO_PKG_VERSION").as_bytes();
-    let print = fingerprint(&[&resolved, &table, version, &[u8::from(options.skip_bad)]]);
-    Run::open_or_create(&options.runs, "birds", name, &print)
+    Ok(fingerprint(&[&resolved, &table, version, &[u8::from(options.skip_bad)]]))
+}
+
+/// Finished jobs count recordings by their place among the usable ones, so that a run can only go on with the very
+/// recordings it was begun with.
+fn same_recordings(run: &Run, data: &Dataset) -> Result<()> {
+    let now = data.fingerprint();
+    let file = run.path("jobs/recordings.sha256");
+    match std::fs::read_to_string(&file) {
+        Ok(begun) if begun.trim_end() == now => Ok(()),
+        Ok(_) => Err(Error::Run {
+            path: run.folder().into(),
+            problem:
+                "the recordings are not those it was begun with: one was changed, mended or lost since; \
+                      put it back, or remove this folder to train anew"
+                    .into(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => files::write(&file, now + "\n"),
+        Err(error) => Err(Error::io("read", &file)(error)),
+    }
 }
 
 /// The usable recordings with their features for every front end of the recipe.
@@ -153,7 +185,7 @@ pub(crate) struct Dataset {
 impl Dataset {
     fn prepare(
         recipe: &Recipe,
-        recordings: Vec<Recording>,
+        mut recordings: Vec<Recording>,
         options: &TrainOptions,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
@@ -166,36 +198,15 @@ impl Dataset {
                 front_ends.push(front_end);
             }
         }
-        let mut all = Vec::new();
+        let mut features: Vec<(FrontEnd, Vec<Features>)> = Vec::new();
         for front_end in front_ends {
-            let features = prepare(&recordings, &front_end, &options.cache, options.skip_bad, observer)?;
-            all.push((front_end, features));
+            let new = prepare(&recordings, &front_end, &options.cache, options.skip_bad, observer)?;
+            // A recording is used where every front end can use it.
+            let usable: Vec<bool> = new.iter().map(Option::is_some).collect();
+            keep_marked(&mut recordings, &usable);
+            features.iter_mut().for_each(|(_, earlier)| keep_marked(earlier, &usable));
+            features.push((front_end, new.into_iter().flatten().collect()));
         }
-        // A recording is used where every front end could use it.
-        let usable: Vec<bool> = (0..recordings.len())
-            .map(|index| all.iter().all(|(_, features)| features[index].is_some()))
-            .collect();
-        let keep = |index: usize| usable[index];
-        let features = all
-            .into_iter()
-            .map(|(front_end, features)| {
-                (
-                    front_end,
-                    features
-                        .into_iter()
-                        .enumerate()
-                        .filter(|(i, _)| keep(*i))
-                        .filter_map(|(_, f)| f)
-                        .collect(),
-                )
-            })
-            .collect();
-        let recordings: Vec<Recording> = recordings
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| keep(*index))
-            .map(|(_, recording)| recording)
-            .collect();
         let mut species: Vec<String> = recordings.iter().map(|recording| recording.species.clone()).collect();
         species.sort();
         species.dedup();
@@ -211,7 +222,34 @@ impl Dataset {
             .collect();
         let (test, development): (Vec<usize>, Vec<usize>) =
             (0..recordings.len()).partition(|&index| recordings[index].test);
+        if development.is_empty() {
+            return Err(Error::Data(
+                "every recording's split is `test`: there is none to train on; mark some as `train`".into(),
+            ));
+        }
+        let protocol = &recipe.protocol;
+        if test.is_empty() && protocol.shuffle_splits == 0 && protocol.disjoint_folds == 0 {
+            return Err(Error::Data(
+                "nothing would be tested: raise protocol.shuffle_splits or protocol.disjoint_folds, or mark \
+                 recordings as `test` in the manifest's column `split`"
+                    .into(),
+            ));
+        }
         Ok(Self { recordings, species, labels, development, test, features })
+    }
+
+    /// Hash of paths and features.
+    fn fingerprint(&self) -> String {
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        for (index, recording) in self.recordings.iter().enumerate() {
+            parts.push(recording.path.as_os_str().as_encoded_bytes().to_vec());
+            for (_, features) in &self.features {
+                let values = features[index].values();
+                parts.push(values.iter().flat_map(|value| value.to_le_bytes()).collect());
+            }
+        }
+        let hashes: Vec<String> = parts.iter().map(|part| fingerprint(&[part])).collect();
+        fingerprint(&hashes.iter().map(String::as_bytes).collect::<Vec<_>>())
     }
 
     /// Total length of a species' recordings, seconds.
@@ -233,6 +271,12 @@ impl Dataset {
             .map(|(_, features)| features.as_slice())
             .ok_or_else(|| Error::Data("features were not prepared for this front end".into()))
     }
+}
+
+/// Keeps the items that are marked.
+fn keep_marked<T>(items: &mut Vec<T>, marks: &[bool]) {
+    let mut marks = marks.iter();
+    items.retain(|_| marks.next().copied().unwrap_or(false));
 }
 
 /// The front end of the later notebook by the paper's author: 20 MFCC of 44.1 kHz sound, 500 Hz to 15 kHz.
@@ -300,6 +344,9 @@ impl<'a> Trainer<'a> {
         let labels: Vec<usize> = development.iter().map(|&index| self.data.labels[index]).collect();
         let recordists: Vec<Option<String>> =
             development.iter().map(|&index| self.data.recordings[index].recordist.clone()).collect();
+        if protocol.shuffle_splits > 0 {
+            self.require_two_of_each()?;
+        }
         let mut jobs = Vec::new();
         for &seed in &protocol.seeds {
             let shuffle =
@@ -322,6 +369,9 @@ impl<'a> Trainer<'a> {
             {
                 let own = |indices: &[usize]| indices.iter().map(|&index| development[index]).collect();
                 let split = Split { train: own(&split.train), test: own(&split.test) };
+                if split.test.is_empty() {
+                    continue; // a fold of species that nobody else recorded
+                }
                 let contenders = self.recipe.contenders.iter().map(Model::Contender);
                 let baselines = self.recipe.baselines.iter().map(|&baseline| Model::Baseline(baseline));
                 for model in contenders.chain(baselines) {
@@ -329,7 +379,31 @@ impl<'a> Trainer<'a> {
                 }
             }
         }
+        if !self.data.test.is_empty() {
+            // Contenders meet the test rows in the final fit; the baselines do here.
+            let split = Split { train: development.clone(), test: self.data.test.clone() };
+            let seed = protocol.seeds[0];
+            jobs.extend(self.recipe.baselines.iter().map(|&baseline| Job {
+                scheme: Scheme::Test,
+                split_index: 0,
+                split: split.clone(),
+                seed,
+                model: Model::Baseline(baseline),
+            }));
+        }
         Ok(jobs)
+    }
+
+    /// A species with a single recording cannot be in both parts of a split.
+    fn require_two_of_each(&self) -> Result<()> {
+        let of = |label: usize| self.data.development.iter().filter(move |&&r| self.data.labels[r] == label);
+        let single = self.data.species.iter().enumerate().find(|(label, _)| of(*label).count() == 1);
+        single.map_or(Ok(()), |(_, species)| {
+            Err(Error::Data(format!(
+                "`{species}` has only one recording to train on, so that it cannot be in both parts of a shuffle \
+                 split; give it a second one, leave it out, or set protocol.shuffle_splits = 0"
+            )))
+        })
     }
 
     /// The job's predictions, from its file where it was done before.
@@ -337,6 +411,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(job.name());
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
+            remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = std::time::Instant::now();
@@ -366,6 +441,7 @@ impl<'a> Trainer<'a> {
             curve,
         };
         files::write_json(&file, &predictions)?;
+        remove_checkpoint(&folder)?;
         Ok(predictions)
     }
 
@@ -541,6 +617,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(format!("final-{}", contender.name));
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
+            remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = std::time::Instant::now();
@@ -567,7 +644,17 @@ impl<'a> Trainer<'a> {
             })
         };
         files::write_json(&file, &predictions)?;
+        remove_checkpoint(&folder)?;
         Ok(predictions)
+    }
+}
+
+/// A finished job is known by its predictions; its checkpoint, thrice the size of the network, only takes room.
+fn remove_checkpoint(folder: &Path) -> Result<()> {
+    let file = folder.join("checkpoint.safetensors");
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &file)(error)),
+        _ => Ok(()),
     }
 }
 
@@ -613,7 +700,7 @@ fn fit_classifier(
         .epochs
         .iter()
         .map(|record| CurvePoint {
-            epoch: record.epoch as usize,
+            epoch: record.epoch,
             train_loss: record.train_loss,
             held_out_loss: record.valid_loss,
             held_out_accuracy: record.valid_accuracy,

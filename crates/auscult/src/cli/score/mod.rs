@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Score results against the truth.
 #[derive(Debug, clap::Args)]
-pub struct ScoreArgs {
+pub(super) struct ScoreArgs {
     #[command(subcommand)]
     what: What,
     /// Print JSON instead of a table
@@ -40,7 +40,7 @@ struct Report {
 ///
 /// # Errors
 /// A file that cannot be read or does not hold what was asked for; the message names the file.
-pub fn run(args: ScoreArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: ScoreArgs) -> anyhow::Result<()> {
     let report = match args.what {
         What::Separation(args) => separation::score(&args)?,
         What::Diarization(args) => diarization::score(&args)?,

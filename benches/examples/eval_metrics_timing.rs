@@ -1,6 +1,6 @@
 //! Times one score on prepared input, for the side-by-side scripts in `benches/peers`.
 //!
-//! `time_scores SCORE FILE... REPETITIONS` prints a JSON line: the best time in seconds, and the values.
+//! `eval_metrics_timing SCORE FILE... REPETITIONS` prints a JSON line: the best time in seconds, and the values.
 //! SCORE is `bss_eval_sources`, `sdr` or `bss_eval_v4` (FILE: reference and estimate, `[source, sample]` of f64, .npy),
 //! `roc_auc` (FILE: truth and scores as f64, .npy) or `der` (FILE: reference and hypothesis, RTTM).
 

@@ -1,0 +1,12 @@
+//! The `auscult` command and the birds pipeline, end to end, on a small data set that the tests make themselves.
+
+mod bad_manifests;
+mod bad_places;
+mod bad_recipes;
+mod bad_recordings;
+mod evaluating;
+mod killing;
+mod listening;
+mod long_files;
+mod support;
+mod training;

@@ -1,0 +1,55 @@
+//! Blind dereverberation of multichannel recordings by weighted prediction error (WPE).
+//!
+//! What a room adds late can be predicted from the past of the signal; the source itself cannot. [`Wpe`] estimates
+//! that prediction in every frequency bin from the recording alone, and subtracts it. Direct sound and early
+//! reflections stay as they are in all channels, so a beamformer or a feature extractor can follow.
+//!
+//! ```
+//! use auscult_dereverb::{Complex, PsdContext, WpeParams, ndarray::Array3};
+//!
+//! // a chirp through a filter that repeats it two frames later, at half the level
+//! let mut x = Array3::from_shape_fn((1, 500, 1), |(_, t, _)| Complex::cis((t * t) as f64 * 0.7));
+//! for t in 2..500 {
+//!     let late = x[[0, t - 2, 0]] * 0.5;
+//!     x[[0, t, 0]] += late;
+//! }
+//! // the source has the same power in all frames
+//! let wpe = WpeParams::default().taps(2).delay(2).psd_context(PsdContext::All).plan()?;
+//! let y = wpe.process(x.view())?;
+//! assert!((y[[0, 400, 0]] - Complex::cis(160_000.0 * 0.7)).norm() < 0.2);
+//! # Ok::<(), auscult_dereverb::Error>(())
+//! ```
+//!
+//! # Conventions
+//! - Spectra are [channel, frame, bin], of `f32` or `f64`, and of any scale: the output scales with the input.
+//! - Taps and delay count frames. The delay must keep overlapping frames out of the prediction: with 512/256
+//!   windows at 16 kHz use 2 or 3.
+//! - The result does not depend on the number of threads.
+//!
+//! # Exact to
+//! `wpe_v8` of nara_wpe 0.0.11, bin for bin to 1e-8 in `f64`, with [`PowerFloor::Max`]`(1e-10)`. The default floor
+//! differs: see there. Where the equations are singular, nara_wpe takes the least-norm solution, we a regularised one.
+//!
+//! # Features
+//! `serde`: the parameters can be read from and written to recipes.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod bin;
+mod cholesky;
+mod error;
+mod planar;
+mod product;
+mod real;
+#[cfg(test)]
+mod testing;
+mod wpe;
+
+use bin::StackedPast;
+pub use ndarray;
+pub use num_complex::Complex;
+pub use {
+    error::{Error, Result},
+    real::Real,
+    wpe::{PowerFloor, PsdContext, Statistics, Wpe, WpeParams},
+};

@@ -1,0 +1,55 @@
+"""Golden vectors for auscult-dereverb: WPE from nara_wpe.
+
+Run by `cargo xtask parity dereverb`. Writes .npy files beside itself and the versions used to versions.txt.
+Spectra are stored as [channel, frame, bin, re or im].
+"""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from nara_wpe.wpe import wpe_v8
+
+HERE = Path(__file__).parent
+
+
+def save(name, values):
+    path = HERE / f"{name}.npy"
+    path.parent.mkdir(exist_ok=True)
+    values = np.ascontiguousarray(values)
+    np.save(path, values.view(float).reshape(*values.shape, 2) if np.iscomplexobj(values) else values)
+
+
+def reverberant(rng, channels, frames, bins):
+    """Noise of changing power through a random, decaying filter over 12 frames."""
+    power = rng.gamma(0.7, 1.0, (frames, bins)) + 1e-3
+    source = np.sqrt(power) * (rng.standard_normal((2, frames, bins)).T @ [1, 1j]).T
+    out = np.zeros((channels, frames, bins), complex)
+    for m in range(channels):
+        for lag in range(12):
+            gain = np.exp(-0.25 * lag) * (rng.standard_normal((bins, 2)) @ [1, 1j])
+            out[m, lag:] += gain * source[: frames - lag]
+    return out + 1e-2 * (rng.standard_normal((2, *out.shape)).T @ [1, 1j]).T
+
+
+rng = np.random.default_rng(0)
+
+# offline WPE: nara_wpe takes [bin, channel, frame]
+spectrum = reverberant(rng, 3, 150, 5)
+save("wpe/input", spectrum)
+cases = {
+    "default": dict(taps=5, delay=2, iterations=3),
+    "once": dict(taps=3, delay=1, iterations=1),
+    "valid": dict(taps=5, delay=3, iterations=2, statistics_mode="valid"),
+    "context": dict(taps=4, delay=2, iterations=3, psd_context=2),
+    "all": dict(taps=4, delay=2, iterations=2, psd_context=np.inf),
+}
+for name, arguments in cases.items():
+    save(f"wpe/{name}", wpe_v8(spectrum.transpose(2, 0, 1), **arguments).transpose(1, 2, 0))
+save("wpe/mono", wpe_v8(spectrum[:1].transpose(2, 0, 1), taps=6, delay=2, iterations=3).transpose(1, 2, 0))
+
+packages = {name: version(name) for name in ("numpy", "nara_wpe")}
+(HERE / "versions.txt").write_text(
+    "".join(f"{name} {number}\n" for name, number in {"python": platform.python_version(), **packages}.items())
+)

@@ -1,0 +1,3 @@
+//! Integration tests of auscult-dereverb.
+mod golden;
+mod wpe;

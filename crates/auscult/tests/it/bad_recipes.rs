@@ -1,5 +1,7 @@
 //! Recipes that cannot be used: refused before any work, with the key and what it may be.
 
+use auscult::pipeline::birds::Recipe;
+
 use crate::support::{Place, SMALL};
 
 #[test]
@@ -56,10 +58,13 @@ fn contradictions_are_refused_before_any_work() {
         ("contender.0.augment.stretch=1.5", "stretch"),
         ("contender.0.augment.mixup=nan", "mixup"),
     ] {
-        let message = place.train(&["--set", setting]).refused(&["recipe.toml", expected]);
-        println!("{setting}: {message}");
-        assert!(!place.path("runs").exists(), "{setting}: nothing was begun");
+        let recipe = place.path("recipe.toml").display().to_string();
+        let message = Recipe::read(&recipe, &[setting.to_owned()]).unwrap_err().to_string();
+        println!("{message}");
+        assert!(message.contains("recipe.toml") && message.contains(expected), "{setting}: {message}");
     }
+    place.train(&["--set", "contender.0.training.epochs=0"]).refused(&["recipe.toml", "epochs"]);
+    assert!(!place.path("runs").exists(), "nothing was begun");
     place.train(&["--set", "protocol.seeds"]).refused(&["no `=`"]);
     place.train(&["--set", "contender.7.crops=2"]).refused(&["there is no `7`"]);
     place.auscult(["train", "birds", "--recipe", "maxi"]).refused(&["maxi", "mini, best, paper"]);

@@ -423,7 +423,7 @@ impl<'a> Trainer<'a> {
                 (scored, model.classifier.parameters(), curve)
             }
             Model::Baseline(baseline) => {
-                let scored = self.baseline(baseline, &job.split, seed, &folder)?;
+                let scored = self.baseline(baseline, &job.split, seed)?;
                 (scored, 0, Vec::new())
             }
         };
@@ -481,7 +481,7 @@ impl<'a> Trainer<'a> {
         let params = contender.training.clone().seed(seed);
         let held_out: Option<&dyn auscult_models_tch::Examples> =
             if split.test.is_empty() { None } else { Some(&held_out) };
-        let curve = fit_classifier(&mut classifier, &train, held_out, &params, folder, name, observer)?;
+        let curve = fit_classifier(&mut classifier, &train, held_out, &params, Some(folder), name, observer)?;
         let preparation = Preparation {
             contender: contender.name.clone(),
             front_end: contender.front_end.clone(),
@@ -509,7 +509,7 @@ impl<'a> Trainer<'a> {
         Ok(scored)
     }
 
-    fn baseline(&self, baseline: Baseline, split: &Split, seed: u64, folder: &Path) -> Result<Scored> {
+    fn baseline(&self, baseline: Baseline, split: &Split, seed: u64) -> Result<Scored> {
         let species = self.data.species.len();
         let labels: Vec<usize> = split.train.iter().map(|&index| self.data.labels[index]).collect();
         let offsets = self.recipe.protocol.offsets;
@@ -527,7 +527,7 @@ impl<'a> Trainer<'a> {
                 Ok(same(vec![share; split.test.len()]))
             }
             Baseline::NaiveBayes => self.naive_bayes(split, &labels, seed),
-            Baseline::MfccStatistics => self.mfcc_statistics(split, labels, seed, folder).map(same),
+            Baseline::MfccStatistics => self.mfcc_statistics(split, labels, seed).map(same),
         }
     }
 
@@ -571,14 +571,9 @@ impl<'a> Trainer<'a> {
         Ok(scored)
     }
 
-    /// A perceptron (256, 256) on mean and deviation of each MFCC over the whole recording.
-    fn mfcc_statistics(
-        &self,
-        split: &Split,
-        labels: Vec<usize>,
-        seed: u64,
-        folder: &Path,
-    ) -> Result<Vec<Vec<f64>>> {
+    /// A perceptron (256, 256) on mean and deviation of each MFCC over the whole recording. It trains in a second or
+    /// two, so that 200 checkpoints would cost more than training it again.
+    fn mfcc_statistics(&self, split: &Split, labels: Vec<usize>, seed: u64) -> Result<Vec<Vec<f64>>> {
         let features = self.data.features(&statistics_front_end())?;
         let vector = |index: usize| -> Array1<f32> {
             let mfcc = features[index].mfcc();
@@ -598,7 +593,7 @@ impl<'a> Trainer<'a> {
             .map_err(failed)?;
         let params = statistics_training(seed);
         let quiet = &mut crate::observer::Quiet;
-        fit_classifier(&mut classifier, &train, None, &params, folder, "mfcc-statistics-mlp", quiet)?;
+        fit_classifier(&mut classifier, &train, None, &params, None, "mfcc-statistics-mlp", quiet)?;
         let species = self.data.species.len();
         let inputs: Vec<f32> = split.test.iter().flat_map(|&index| scaled(&vector(index))).collect();
         let scores = classifier.predict(&inputs, split.test.len()).map_err(failed)?;
@@ -677,13 +672,13 @@ fn fit_classifier(
     train: &dyn auscult_models_tch::Examples,
     held_out: Option<&dyn auscult_models_tch::Examples>,
     params: &TrainParams,
-    folder: &Path,
+    folder: Option<&Path>,
     name: &str,
     observer: &mut dyn Observer,
 ) -> Result<Vec<CurvePoint>> {
     observer.begin(name, params.epochs as u64);
     let mut stopped = false;
-    let history = train_classifier(classifier, train, held_out, params, Some(folder), &mut |progress| {
+    let history = train_classifier(classifier, train, held_out, params, folder, &mut |progress| {
         let done = progress.epoch + usize::from(progress.finished.is_some());
         let flow = observer.advance(done as u64, &format!("loss {:.3}", progress.loss));
         stopped |= flow.is_break();

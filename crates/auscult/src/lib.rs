@@ -4,10 +4,11 @@
 //! pipelines that train, evaluate and listen.
 //!
 //! ```
+//! use auscult::audio_io::{Audio, ndarray::Array2};
 //! use auscult::stft_mel::{LogScale, MelParams, MelSpectrogramParams, StftParams};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let sine: Vec<f32> = (0..22_050).map(|n| (0.2 * n as f32).sin()).collect();
-//! let audio = auscult::audio_io::Audio::from_mono(sine, 22_050)?;
+//! let sine = Array2::from_shape_fn((1, 22_050), |(_, n)| (0.2 * n as f32).sin()); // [channel, frame]
+//! let audio = Audio::new(sine, 22_050)?;
 //!
 //! let mel = MelParams::new(audio.sample_rate, 80);
 //! let plan = MelSpectrogramParams::new(StftParams::new(1024).hop_length(315), mel).plan::<f32>()?;
@@ -21,6 +22,7 @@
 //! |---|---|---|
 //! | [`audio_io`] | read, resample, stream, write sound | libsndfile's scaling |
 //! | [`stft_mel`] | STFT, mel, MFCC, deltas, HPSS | librosa, Kaldi |
+//! | [`dereverb`] | weighted prediction error (WPE) dereverberation | nara_wpe |
 //! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
@@ -37,6 +39,7 @@
 #![deny(missing_docs)]
 
 pub use auscult_audio_io as audio_io;
+pub use auscult_dereverb as dereverb;
 pub use auscult_eval_metrics as eval_metrics;
 #[cfg(feature = "torch")]
 pub use auscult_models_tch as models_tch;

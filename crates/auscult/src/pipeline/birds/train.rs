@@ -695,7 +695,7 @@ fn fit_classifier(
         .epochs
         .iter()
         .map(|record| CurvePoint {
-            epoch: record.epoch as usize,
+            epoch: record.epoch,
             train_loss: record.train_loss,
             held_out_loss: record.valid_loss,
             held_out_accuracy: record.valid_accuracy,

@@ -43,11 +43,7 @@ fn killed_when(place: &Place, moment: &mut dyn FnMut() -> bool) -> bool {
 
 /// Files below `folder` whose path ends so.
 fn count(folder: &Path, ending: &str) -> usize {
-    if folder.is_dir() {
-        files_quietly(folder).iter().filter(|path| path.ends_with(ending)).count()
-    } else {
-        0
-    }
+    files_quietly(folder).iter().filter(|path| path.to_string_lossy().ends_with(ending)).count()
 }
 
 /// As [`files`], while somebody else writes and renames.

@@ -1,7 +1,4 @@
 //! The `auscult` command and the birds pipeline, end to end, on a small data set that the tests make themselves.
-// clippy.toml lets tests unwrap, but does not count their helper functions.
-#![allow(clippy::unwrap_used)]
-
 // clippy.toml allows these in test functions; here the helpers are tests too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 

@@ -1,5 +1,6 @@
 //! The networks, as plain descriptions that a recipe or a checkpoint can hold.
 
+mod autoencoder;
 mod avian;
 mod bird_resnet;
 mod mlp;
@@ -19,6 +20,13 @@ use crate::layers::Layer;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Network {
+    /// Fully connected layers with batch norm and ReLU that lead back to their input `[feature]`; see
+    /// [`Autoencoder`](crate::Autoencoder). Kawaguchi et al. (2019) use `hidden = [40, 40, 40]` on 200 features, the
+    /// DCASE 2020 Task 2 baseline `[128, 128, 128, 128, 8, 128, 128, 128, 128]` on 640.
+    Autoencoder {
+        /// Width of each hidden layer.
+        hidden: Vec<usize>,
+    },
     /// Hiatt's CNN, version 16: 1x4 kernels that look along time only. Designed for MFCC stacked on mel, `[1, 148, 128]`.
     #[serde(rename = "avian_v16")]
     AvianV16,
@@ -48,6 +56,7 @@ impl Network {
     /// A name for people, such as `avian CNN v20`.
     pub fn name(&self) -> String {
         match self {
+            Network::Autoencoder { hidden } => format!("autoencoder {hidden:?}"),
             Network::AvianV16 => "avian CNN v16".into(),
             Network::AvianV17 => "avian CNN v17".into(),
             Network::AvianV18 => "avian CNN v18".into(),
@@ -65,7 +74,7 @@ impl Network {
             Network::AvianV16 | Network::AvianV17 | Network::AvianV18 => vec![Some(1), Some(148), Some(128)],
             Network::AvianV20 => vec![Some(1), Some(128), Some(128)],
             Network::BirdResNet(_) => vec![Some(1), None, None],
-            Network::Mlp { .. } => vec![None],
+            Network::Autoencoder { .. } | Network::Mlp { .. } => vec![None],
         }
     }
 
@@ -79,6 +88,12 @@ impl Network {
         self.check(input_shape)?;
         let classes = classes as i64;
         Ok(match self {
+            Network::Autoencoder { hidden } if classes == input_shape[0] as i64 => {
+                Box::new(autoencoder::Autoencoder::new(path, classes, hidden)?)
+            }
+            Network::Autoencoder { .. } => {
+                return Err(Error::parameter("network", self.name(), "one that tells classes apart"));
+            }
             Network::AvianV16 => Box::new(avian::AvianCnn::v16(path, classes)?),
             Network::AvianV17 => Box::new(avian::AvianCnn::v17(path, classes)?),
             Network::AvianV18 => Box::new(avian::AvianCnn::v18(path, classes)?),
@@ -94,7 +109,7 @@ impl Network {
 
     /// Checks the number of axes and of channels; sizes that vanish in a pool show when the network is first run.
     pub(crate) fn check(&self, input_shape: &[usize]) -> Result<()> {
-        let image = !matches!(self, Network::Mlp { .. });
+        let image = !matches!(self, Network::Autoencoder { .. } | Network::Mlp { .. });
         let fits = match input_shape {
             [channels, rows, columns] => image && *channels == 1 && *rows > 0 && *columns > 0,
             [features] => !image && *features > 0,

@@ -11,6 +11,7 @@
 mod doors;
 mod metrics;
 
+pub mod asd;
 pub mod birds;
 pub mod recipe;
 
@@ -18,7 +19,7 @@ pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOption
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds];
+pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &asd::Asd];
 
 /// The pipeline of that name.
 #[must_use]

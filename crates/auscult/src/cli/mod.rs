@@ -5,6 +5,8 @@ mod birds;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod monitor;
+#[cfg(feature = "torch")]
 mod places;
 #[cfg(feature = "torch")]
 mod progress;
@@ -29,6 +31,9 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Listen to a machine: learn how it sounds when it is well, then score what comes.
+    #[cfg(feature = "torch")]
+    Monitor(monitor::MonitorArguments),
     /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
     #[cfg(feature = "torch")]
     Train(runs::TrainArguments),
@@ -50,6 +55,8 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Monitor(arguments) => monitor::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]

@@ -283,6 +283,15 @@ impl Detector {
         Ok(errors)
     }
 
+    /// Σ μ / σ over the rows of the first back end: what makes sums of standardised errors positive.
+    pub(super) fn offset(&self, members: &[FrontEnd]) -> f64 {
+        let first = self.params.back_ends.first();
+        let counted = self.rows.iter().filter(|trained| {
+            Some(&trained.row.back_end) == first && members.contains(&trained.row.front_end)
+        });
+        counted.map(|trained| trained.mean / trained.deviation).sum()
+    }
+
     /// What the last of the front ends leaves of a recording: mel energies [frame, band], mean over the channels.
     pub(super) fn residual(&self, audio: ArrayView2<f32>) -> Result<Array2<f32>> {
         let front_end = self.params.front_ends.iter().copied().max().unwrap_or(FrontEnd::A);

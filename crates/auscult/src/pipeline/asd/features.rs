@@ -44,6 +44,14 @@ impl FeatureParams {
         (self.frames * self.hop_length) as f64 / f64::from(self.sample_rate)
     }
 
+    /// Lower and upper end of a mel band, Hz.
+    pub(super) fn band(&self, band: usize) -> [f64; 2] {
+        let centres = MelParams::new(self.sample_rate, self.n_mels).center_frequencies();
+        let at = |index: usize| centres.get(index).copied();
+        let below = band.checked_sub(1).and_then(at).unwrap_or(0.0);
+        [below, at(band + 1).unwrap_or(f64::from(self.sample_rate) / 2.0)]
+    }
+
     pub(super) fn filters(&self) -> Result<MelFilterBank<f32>> {
         let mel = MelParams::new(self.sample_rate, self.n_mels);
         mel.filter_bank(self.n_fft).map_err(Error::part("the mel filters"))

@@ -10,6 +10,7 @@
 //! | eq. (8), Fig. 3 | `ensemble` |
 //! | Table 1 and what is claimed from it | `results`, `report` |
 //! | MIMII, DCASE 2020 | `recordings` |
+//! | "thresholding E" (3.3) at work | [`Monitor`], `gamma` |
 //!
 //! Doors: [`Recipe`], [`train`](train()), [`evaluate`](evaluate()); there is nothing to prepare, sounds are made or read as
 //! they are needed.
@@ -20,6 +21,8 @@ mod ensemble;
 mod evaluate;
 mod features;
 mod front_ends;
+mod gamma;
+mod monitor;
 mod parallel;
 mod recipe;
 mod recordings;
@@ -35,6 +38,7 @@ pub use detector::DetectorParams;
 pub use evaluate::evaluate;
 pub use features::FeatureParams;
 pub use front_ends::{Dereverberation, ExtractionParams, FrontEnd};
+pub use monitor::{Monitor, MonitorParams, Verdict, picture};
 pub use recipe::{Data, Protocol, RECIPES, Recipe, Recordings};
 pub use recordings::{Recording, read_manifest};
 pub use report::section;

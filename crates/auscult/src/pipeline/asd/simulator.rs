@@ -5,7 +5,7 @@
 //! loudspeaker 1 m from the array.
 
 use auscult_dereverb::room::{Point, RoomParams, circular_array, render, split_early};
-use ndarray::Array2;
+use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -97,29 +97,23 @@ pub(super) enum Image {
     Early,
 }
 
-/// A segment's normal sound, and the sweep at a power of 1 at the first microphone: `[microphone, sample]`.
-pub(super) struct Sounds {
-    pub(super) normal: Array2<f64>,
-    pub(super) anomaly: Array2<f64>,
+/// Factor of an anomaly for this input SNR: power of the anomaly over that of the normal sound, at the first microphone
+/// over the whole segment.
+pub(super) fn gain(normal: &Array2<f64>, anomaly: &Array2<f64>, snr_db: f64) -> f64 {
+    let power = |sound: &Array2<f64>| rms(&sound.row(0).to_vec());
+    power(normal) / power(anomaly).max(1e-12) * 10f64.powf(snr_db / 20.0)
 }
 
-impl Sounds {
-    /// Factor of the anomaly for this input SNR: power of the anomaly over that of the normal sound, at the first
-    /// microphone over the whole segment.
-    pub(super) fn gain(&self, snr_db: f64) -> f64 {
-        let power = |sound: &Array2<f64>| rms(&sound.row(0).to_vec());
-        power(&self.normal) / power(&self.anomaly).max(1e-12) * 10f64.powf(snr_db / 20.0)
-    }
+/// The recording of a normal sound; `[microphone, sample]`.
+pub(super) fn recorded(sound: &Array2<f64>) -> Array2<f32> {
+    sound.mapv(|sample| (LEVEL * sample) as f32)
+}
 
-    /// The recording with the anomaly `gain` times as strong; `[microphone, sample]`.
-    pub(super) fn mixed(&self, gain: f64) -> Array2<f32> {
-        let mut mixed = Array2::zeros(self.normal.dim());
-        ndarray::Zip::from(&mut mixed)
-            .and(&self.normal)
-            .and(&self.anomaly)
-            .for_each(|mixed, normal, anomaly| *mixed = (LEVEL * (normal + gain * anomaly)) as f32);
-        mixed
-    }
+/// The recording of a normal sound with an anomaly `gain` times as strong.
+pub(super) fn mixed(normal: &Array2<f64>, anomaly: &Array2<f64>, gain: f64) -> Array2<f32> {
+    ndarray::Zip::from(normal)
+        .and(anomaly)
+        .map_collect(|normal, anomaly| (LEVEL * (normal + gain * anomaly)) as f32)
 }
 
 /// Leaves headroom below full scale.
@@ -213,10 +207,10 @@ impl Hall {
         Ok(Place { point, full, early })
     }
 
-    /// Segment `index` of a machine: those from 0 are to learn from, from `segments` on to test as normal, from twice
+    /// The normal sound of segment `index` of a machine, `[microphone, sample]`: those from 0 are to learn from, from `segments` on to test as normal, from twice
     /// that on to test with the anomaly.
-    pub(super) fn segment(&self, machine: usize, index: usize, image: Image) -> Result<Sounds> {
-        let length = (self.factory.seconds * f64::from(SAMPLE_RATE)) as usize;
+    pub(super) fn normal(&self, machine: usize, index: usize, image: Image) -> Result<Array2<f64>> {
+        let length = self.length();
         let (start, padded) = (index * length, length + LEAD_IN);
         let mut random = Random::keyed(&[self.seed, 12, machine as u64, index as u64]);
         let mut normal = Array2::zeros((self.microphones.len(), padded));
@@ -238,15 +232,22 @@ impl Hall {
         let jitter = 1.0 + 0.05 * random.normal();
         let sensor = decibel(-60.0);
         normal.mapv_inplace(|sample| jitter * sample + sensor * random.normal());
-        let dry = sweep(random.between(0.0, 3.0), padded);
-        let anomaly = render(&dry, image.of(&self.loudspeaker).view());
-        let mut anomaly = anomaly.map_err(Error::part("the simulated hall"))?;
-        let cut = |sound: &mut Array2<f64>| {
-            sound.slice_axis_inplace(ndarray::Axis(1), ndarray::Slice::from(LEAD_IN..));
-        };
-        cut(&mut normal);
-        cut(&mut anomaly);
-        Ok(Sounds { normal, anomaly })
+        normal.slice_axis_inplace(Axis(1), Slice::from(LEAD_IN..));
+        Ok(normal)
+    }
+
+    /// The sweep in segment `index` of a machine, at any power.
+    pub(super) fn anomaly(&self, machine: usize, index: usize, image: Image) -> Result<Array2<f64>> {
+        let mut random = Random::keyed(&[self.seed, 14, machine as u64, index as u64]);
+        let dry = sweep(random.between(0.0, 3.0), self.length() + LEAD_IN);
+        let heard = render(&dry, image.of(&self.loudspeaker).view());
+        let mut anomaly = heard.map_err(Error::part("the simulated hall"))?;
+        anomaly.slice_axis_inplace(Axis(1), Slice::from(LEAD_IN..));
+        Ok(anomaly)
+    }
+
+    fn length(&self) -> usize {
+        (self.factory.seconds * f64::from(SAMPLE_RATE)) as usize
     }
 
     fn add_events(
@@ -337,7 +338,7 @@ mod tests {
     #[test]
     fn segments_repeat_and_differ() {
         let segment = |seed, machine, index| {
-            Hall::new(&small(), seed).unwrap().segment(machine, index, Image::Full).unwrap().mixed(0.0)
+            Hall::new(&small(), seed).unwrap().normal(machine, index, Image::Full).unwrap()
         };
         assert_eq!(segment(1, 0, 0), segment(1, 0, 0));
         for other in [segment(2, 0, 0), segment(1, 1, 0), segment(1, 0, 1)] {
@@ -347,8 +348,10 @@ mod tests {
 
     #[test]
     fn the_anomaly_has_the_power_asked_for() {
-        let sounds = Hall::new(&small(), 1).unwrap().segment(0, 0, Image::Full).unwrap();
-        let (with, without) = (sounds.mixed(sounds.gain(-10.0)), sounds.mixed(0.0));
+        let hall = Hall::new(&small(), 1).unwrap();
+        let (normal, anomaly) =
+            (hall.normal(0, 0, Image::Full).unwrap(), hall.anomaly(0, 0, Image::Full).unwrap());
+        let (with, without) = (mixed(&normal, &anomaly, gain(&normal, &anomaly, -10.0)), recorded(&normal));
         let power = |sound: Array2<f32>| rms(&sound.row(0).mapv(f64::from).to_vec()).powi(2);
         let ratio = 10.0 * (power(&with - &without) / power(without)).log10();
         assert!((ratio + 10.0).abs() < 0.01, "{ratio}");
@@ -357,7 +360,7 @@ mod tests {
     #[test]
     fn early_images_are_part_of_the_full_ones() {
         let hall = Hall::new(&small(), 1).unwrap();
-        let power = |image| rms(&hall.segment(0, 0, image).unwrap().anomaly.row(0).to_vec());
+        let power = |image| rms(&hall.anomaly(0, 0, image).unwrap().row(0).to_vec());
         assert!(power(Image::Early) < power(Image::Full));
         assert!(power(Image::Early) > 0.3 * power(Image::Full));
     }

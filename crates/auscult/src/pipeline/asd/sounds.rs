@@ -80,6 +80,7 @@ pub(super) struct Machine {
     seed: u64,
     pitch: f64,
     wobble: [f64; 2],
+    /// a e^{iθ} of each partial.
     partials: Vec<(f64, f64)>,
     programs: Vec<Program>,
     /// Seconds a program lasts.
@@ -105,7 +106,11 @@ impl Machine {
             pitch: random.between(45.0, 120.0),
             wobble: [random.between(0.2, 0.6), random.between(0.0, TAU)],
             partials: (1..=PARTIALS)
-                .map(|h| (random.between(0.2, 1.0) / (h as f64).powf(0.9), random.between(0.0, TAU)))
+                .map(|h| {
+                    let amplitude = random.between(0.2, 1.0) / (h as f64).powf(0.9);
+                    let (sine, cosine) = random.between(0.0, TAU).sin_cos();
+                    (amplitude * cosine, amplitude * sine)
+                })
                 .collect(),
             programs: (0..programs).map(|_| program(&mut random)).collect(),
             shift: random.between(6.0, 14.0),
@@ -121,11 +126,15 @@ impl Machine {
         let mut random = Random::keyed(&[self.seed, 2, start as u64]);
         let mut flow = [Biquad::high_pass(150.0), Biquad::low_pass(6500.0)];
         let mut sound = shaped_noise(&mut random, length, &mut flow);
-        let motor_power: f64 = self.partials.iter().map(|(amplitude, _)| 0.5 * amplitude * amplitude).sum();
+        let motor_power: f64 = self.partials.iter().map(|(re, im)| 0.5 * (re * re + im * im)).sum();
+        let mut program = (u64::MAX, 0.0);
         for (n, sample) in sound.iter_mut().enumerate() {
             let t = (start + n) as f64 / RATE;
-            let level = self.program_at(t).levels[0] / motor_power.sqrt();
-            *sample = 0.6 * *sample + level * self.motor(t);
+            let shift = (t / self.shift) as u64;
+            if program.0 != shift {
+                program = (shift, self.program(shift).levels[0] / motor_power.sqrt());
+            }
+            *sample = 0.6 * *sample + program.1 * self.motor(t);
         }
         self.add_moves(start, &mut sound);
         let [depth, period, phase] = self.drift;
@@ -141,17 +150,11 @@ impl Machine {
         let [rate, start] = self.wobble;
         let phase = TAU * self.pitch * t - 0.003 * self.pitch / rate * (TAU * rate * t + start).cos();
         let (sine, cosine) = phase.sin_cos();
-        let (re, im) = self.partials.iter().rev().fold((0.0, 0.0), |(re, im), &(amplitude, start)| {
-            let (s, c) = start.sin_cos();
-            let (re, im) = (re + amplitude * c, im + amplitude * s);
+        let (_, im) = self.partials.iter().rev().fold((0.0, 0.0), |(re, im), &(partial_re, partial_im)| {
+            let (re, im) = (re + partial_re, im + partial_im);
             (re * cosine - im * sine, re * sine + im * cosine)
         });
-        debug_assert!(re.is_finite());
         im
-    }
-
-    fn program_at(&self, t: f64) -> &Program {
-        self.program((t / self.shift) as u64)
     }
 
     fn program(&self, shift: u64) -> &Program {
@@ -299,7 +302,7 @@ mod tests {
         let phase = TAU * machine.pitch * t - 0.003 * machine.pitch / rate * (TAU * rate * t + start).cos();
         let sum: f64 = (1..)
             .zip(&machine.partials)
-            .map(|(h, (amplitude, start))| amplitude * (f64::from(h) * phase + start).sin())
+            .map(|(h, (re, im))| re.hypot(*im) * (f64::from(h) * phase + im.atan2(*re)).sin())
             .sum();
         assert!((machine.motor(t) - sum).abs() < 1e-9, "{} {sum}", machine.motor(t));
     }

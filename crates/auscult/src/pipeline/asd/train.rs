@@ -16,7 +16,7 @@ use super::parallel;
 use super::recipe::{Data, Protocol, Recipe};
 use super::recordings;
 use super::results::{self, Results};
-use super::simulator::{Factory, Hall, Image};
+use super::simulator::{Factory, Hall, Image, gain, mixed, recorded};
 use super::sounds::SAMPLE_RATE;
 use crate::observer::Observer;
 use crate::pipeline::TrainOptions;
@@ -144,7 +144,7 @@ fn test_hall(
         let hall = &hall;
         move |index: usize| {
             let (machine, segment) = (index / factory.segments, index % factory.segments);
-            Ok(hall.segment(machine, segment, image)?.mixed(0.0))
+            Ok(recorded(&hall.normal(machine, segment, image)?))
         }
     };
     let count = factory.machines * factory.segments;
@@ -197,19 +197,25 @@ struct HallTest<'a> {
 impl HallTest<'_> {
     fn segment(&self, machine: usize, index: usize) -> Result<Tested> {
         let abnormal = index >= 2 * self.factory.segments;
-        let sounds = self.hall.segment(machine, index, Image::Full)?;
-        let early = match self.early {
-            Some(_) => Some(self.hall.segment(machine, index, Image::Early)?),
-            None => None,
+        let of = |image: Image| -> Result<(Array2<f64>, Array2<f64>)> {
+            let normal = self.hall.normal(machine, index, image)?;
+            let anomaly = if abnormal {
+                self.hall.anomaly(machine, index, image)?
+            } else {
+                Array2::zeros(normal.dim())
+            };
+            Ok((normal, anomaly))
         };
+        let (normal, anomaly) = of(Image::Full)?;
+        let early = self.early.map(|detector| Ok((detector, of(Image::Early)?))).transpose()?;
         let snrs: Vec<Option<f64>> = match abnormal {
             true => self.protocol.snrs_db.iter().copied().map(Some).collect(),
             false => vec![None],
         };
         let mut takes = Vec::new();
         for snr_db in snrs {
-            let gain = snr_db.map_or(0.0, |snr| sounds.gain(snr));
-            let audio = sounds.mixed(gain);
+            let factor = snr_db.map_or(0.0, |snr| gain(&normal, &anomaly, snr));
+            let audio = mixed(&normal, &anomaly, factor);
             if let Some(folder) = &self.audio {
                 let kind = snr_db.map_or_else(|| "normal".into(), |snr| format!("{snr}dB"));
                 write_segment(
@@ -219,17 +225,18 @@ impl HallTest<'_> {
             }
             let scores = segment_scores(&self.detector.errors(audio.view())?);
             let controlled = snr_db.is_none_or(|snr| self.protocol.control_snrs_db.contains(&snr));
-            let controls = match (&early, self.early) {
-                (Some(early), Some(detector)) if controlled => {
+            let controls = match &early {
+                Some((detector, (early_normal, early_anomaly))) if controlled => {
                     let mut controls = Controls { shift_db: None, scores: BTreeMap::new() };
-                    let on_early = segment_scores(&detector.errors(early.mixed(gain).view())?);
+                    let on_early =
+                        segment_scores(&detector.errors(mixed(early_normal, early_anomaly, factor).view())?);
                     keep(&mut controls, control::EARLY, &on_early);
                     if snr_db.is_some() {
-                        let normal = sounds.mixed(0.0);
-                        let anomaly = &audio - &normal;
-                        self.take_apart(&mut controls, &audio, &normal, &anomaly)?;
+                        let normal_part = recorded(&normal);
+                        let anomaly_part = &audio - &normal_part;
+                        self.take_apart(&mut controls, &audio, &normal_part, &anomaly_part)?;
                         if let Some(shift) = controls.shift_db {
-                            let raised = sounds.mixed(gain * 10f64.powf(shift / 20.0));
+                            let raised = mixed(&normal, &anomaly, factor * 10f64.powf(shift / 20.0));
                             let spectrum = self.detector.spectrum(raised.view())?;
                             let errors = self.detector.errors_of_stream(
                                 Stream::Observed,

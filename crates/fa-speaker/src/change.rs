@@ -63,7 +63,8 @@ impl ChangeParams {
             .map(|m| bic.distance(&window(&blocks[m - reach..m]), &window(&blocks[m..m + reach])))
             .collect::<Result<_>>()?;
         for (i, m) in middles.enumerate() {
-            let around = &scores[i.saturating_sub(self.peak_steps)..(i + self.peak_steps + 1).min(scores.len())];
+            let around =
+                &scores[i.saturating_sub(self.peak_steps)..(i + self.peak_steps + 1).min(scores.len())];
             let highest = around.iter().all(|&score| score <= scores[i]);
             let at = m * self.step;
             if highest && scores[i] > 0.0 && at - cuts[cuts.len() - 1] >= self.least_segment {

@@ -78,11 +78,8 @@ pub fn agglomerate<M: ClusterModel>(
     let fits = ((max_matrix_bytes / 2) as f64).sqrt() as usize;
     check_parameter(fits >= 2, "max_matrix_bytes", max_matrix_bytes, "at least 8: room for two items")?;
     let mut merges = Vec::new();
-    let mut nodes: Vec<Node<M::Item>> = items
-        .iter()
-        .enumerate()
-        .map(|(id, item)| Node { id, size: 1, item: item.clone() })
-        .collect();
+    let mut nodes: Vec<Node<M::Item>> =
+        items.iter().enumerate().map(|(id, item)| Node { id, size: 1, item: item.clone() }).collect();
     while nodes.len() > fits {
         let groups = nodes.len().div_ceil(fits);
         let keep = (fits / groups).clamp(1, fits / 2);
@@ -124,7 +121,8 @@ fn reduce<M: ClusterModel>(
         let id = leaves + merges.len() - 1;
         distances.remove(b);
         let others: Vec<usize> = distances.live.iter().copied().filter(|&x| x != a).collect();
-        let compared: Vec<&M::Item> = others.iter().filter_map(|&x| slots[x].as_ref()).map(|n| &n.item).collect();
+        let compared: Vec<&M::Item> =
+            others.iter().filter_map(|&x| slots[x].as_ref()).map(|n| &n.item).collect();
         let new = if compared.len() > PARALLEL {
             let parts: Vec<Vec<f64>> = compared
                 .par_chunks(PARALLEL)
@@ -187,7 +185,8 @@ impl Distances {
     pub(crate) fn remove(&mut self, index: usize) {
         self.live.retain(|&x| x != index);
         // Rows that pointed here look again.
-        let rows: Vec<usize> = self.live.iter().copied().filter(|&x| self.nearest[x] == Some(index)).collect();
+        let rows: Vec<usize> =
+            self.live.iter().copied().filter(|&x| self.nearest[x] == Some(index)).collect();
         rows.into_iter().for_each(|row| self.scan(row));
     }
 

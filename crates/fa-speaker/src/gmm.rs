@@ -62,7 +62,12 @@ impl Gmm {
         let (components, features) = means.dim();
         check_shape("variances [component, feature]", variances.shape(), &[components, features])?;
         check_shape("weights [component]", weights.shape(), &[components])?;
-        check_parameter(components > 0 && features > 0, "components", components, "at least 1, of 1 feature")?;
+        check_parameter(
+            components > 0 && features > 0,
+            "components",
+            components,
+            "at least 1, of 1 feature",
+        )?;
         check_finite("means [component, feature]", means.view())?;
         let positive = |value: &f64| *value > 0.0 && value.is_finite();
         check_parameter(weights.iter().all(positive), "weights", &weights, "positive numbers")?;

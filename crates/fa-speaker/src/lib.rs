@@ -60,7 +60,8 @@ pub use ndarray;
 pub use {
     alignment::Alignment,
     baseline::{
-        Bic, Clr, ClrForm, FactorDistance, FullGaussian, GaussianGlr, GmmGlr, IVectors, PenaltyFrames, PldaParams,
+        Bic, Clr, ClrForm, FactorDistance, FullGaussian, GaussianGlr, GmmGlr, IVectors, PenaltyFrames,
+        PldaParams,
     },
     change::ChangeParams,
     clustering::{

@@ -27,7 +27,11 @@ impl SpeakerModel {
     /// # Errors
     /// Eigenvoices of another mixture.
     pub fn new(ubm: Gmm, eigenvoices: Loadings) -> Result<Self> {
-        check_shape("eigenvoices [component, feature]", &eigenvoices.values().shape()[..2], ubm.means().shape())?;
+        check_shape(
+            "eigenvoices [component, feature]",
+            &eigenvoices.values().shape()[..2],
+            ubm.means().shape(),
+        )?;
         let alignment = Alignment::default();
         Ok(Self { ubm, eigenvoices, eigenchannels: None, joint: None, alignment, kappa: KAPPA })
     }
@@ -54,7 +58,12 @@ impl SpeakerModel {
     /// # Errors
     /// A scale that is not a positive number.
     pub fn with_kappa(mut self, kappa: f64) -> Result<Self> {
-        check_parameter(kappa > 0.0 && kappa.is_finite(), "kappa", kappa, "a positive number, at most about 1")?;
+        check_parameter(
+            kappa > 0.0 && kappa.is_finite(),
+            "kappa",
+            kappa,
+            "a positive number, at most about 1",
+        )?;
         self.kappa = kappa;
         Ok(self)
     }

@@ -31,13 +31,21 @@ impl SpeakerModel {
     /// # Errors
     /// [`Error::ModelFile`] where a file cannot be written.
     pub fn save(&self, stem: &Path, front_end: &Value, notes: &Value) -> Result<()> {
-        let bytes = |values: &mut dyn Iterator<Item = &f64>| -> Vec<u8> { values.flat_map(|v| v.to_le_bytes()).collect() };
+        let bytes = |values: &mut dyn Iterator<Item = &f64>| -> Vec<u8> {
+            values.flat_map(|v| v.to_le_bytes()).collect()
+        };
         let mut arrays = vec![
             ("ubm.weights", self.ubm().weights().shape().to_vec(), bytes(&mut self.ubm().weights().iter())),
             ("ubm.means", self.ubm().means().shape().to_vec(), bytes(&mut self.ubm().means().iter())),
-            ("ubm.variances", self.ubm().variances().shape().to_vec(), bytes(&mut self.ubm().variances().iter())),
+            (
+                "ubm.variances",
+                self.ubm().variances().shape().to_vec(),
+                bytes(&mut self.ubm().variances().iter()),
+            ),
         ];
-        for (name, loadings) in [("eigenvoices", Some(self.eigenvoices())), ("eigenchannels", self.eigenchannels())] {
+        for (name, loadings) in
+            [("eigenvoices", Some(self.eigenvoices())), ("eigenchannels", self.eigenchannels())]
+        {
             if let Some(loadings) = loadings {
                 arrays.push((name, loadings.values().shape().to_vec(), bytes(&mut loadings.values().iter())));
             }
@@ -128,7 +136,8 @@ impl SpeakerModel {
             Ok(_) => Some(Loadings::new(&ubm, cube("eigenchannels")?)?),
             Err(_) => None,
         };
-        let mut model = Self::new(ubm, eigenvoices)?.with_alignment(sidecar.alignment).with_kappa(sidecar.kappa)?;
+        let mut model =
+            Self::new(ubm, eigenvoices)?.with_alignment(sidecar.alignment).with_kappa(sidecar.kappa)?;
         if let Some(eigenchannels) = eigenchannels {
             model = model.with_eigenchannels(eigenchannels)?;
         }
@@ -138,7 +147,8 @@ impl SpeakerModel {
 
 fn read_tensor(tensors: &SafeTensors, name: &str, path: &Path) -> Result<(Vec<usize>, Vec<f64>)> {
     let failed = |problem: String| Error::ModelFile { path: path.to_path_buf(), problem };
-    let tensor = tensors.tensor(name).map_err(|error| failed(format!("the array `{name}` is missing: {error}")))?;
+    let tensor =
+        tensors.tensor(name).map_err(|error| failed(format!("the array `{name}` is missing: {error}")))?;
     if tensor.dtype() != Dtype::F64 {
         return Err(failed(format!("the array `{name}` is {:?}, expected F64", tensor.dtype())));
     }
@@ -156,7 +166,10 @@ fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| Error::ModelFile { path: path.into(), problem: format!("could not be written: {error}") };
+    let failed = |error: std::io::Error| Error::ModelFile {
+        path: path.into(),
+        problem: format!("could not be written: {error}"),
+    };
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);

@@ -40,7 +40,8 @@ impl ViterbiParams {
         let mut best = log_likelihoods.row(0).to_vec();
         // Where each state came from, frame by frame.
         let mut from = vec![0_u32; frames * speakers];
-        let highest = |scores: &[f64]| (0..speakers).fold(0, |best, s| if scores[s] > scores[best] { s } else { best });
+        let highest =
+            |scores: &[f64]| (0..speakers).fold(0, |best, s| if scores[s] > scores[best] { s } else { best });
         for t in 1..frames {
             let paused = places[t].saturating_sub(places[t - 1]) > self.pause;
             let penalty = if paused { self.pause_penalty } else { self.switch_penalty };

@@ -125,6 +125,7 @@ impl SpeakerStat {
     /// Lower triangle of J = (I + P)⁻¹, the posterior covariance of y.
     #[must_use]
     pub fn posterior_covariance(&self) -> Vec<f64> {
-        Cholesky::new(self.precision(), self.factors, 1.0).map_or_else(Vec::new, |cholesky| cholesky.inverse())
+        Cholesky::new(self.precision(), self.factors, 1.0)
+            .map_or_else(Vec::new, |cholesky| cholesky.inverse())
     }
 }

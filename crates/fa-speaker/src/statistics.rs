@@ -98,12 +98,7 @@ impl<'a, T: Feature> PrefixStatistics<'a, T> {
     ///
     /// # Errors
     /// As [`Statistics::new`]; a block of 0 frames.
-    pub fn new(
-        gmm: &'a Gmm,
-        frames: ArrayView2<'a, T>,
-        alignment: Alignment,
-        block: usize,
-    ) -> Result<Self> {
+    pub fn new(gmm: &'a Gmm, frames: ArrayView2<'a, T>, alignment: Alignment, block: usize) -> Result<Self> {
         check_parameter(block > 0, "block", block, "at least 1 frame")?;
         let mut sums = vec![Statistics::empty(gmm)];
         for block in frames.axis_chunks_iter(Axis(0), block).take(frames.nrows() / block) {
@@ -126,8 +121,9 @@ impl<'a, T: Feature> PrefixStatistics<'a, T> {
             format!("{start}..{end}"),
             format!("within 0..{frames}"),
         )?;
-        let direct =
-            |from: usize, to: usize| Statistics::new(self.gmm, self.frames.slice(s![from..to, ..]), self.alignment);
+        let direct = |from: usize, to: usize| {
+            Statistics::new(self.gmm, self.frames.slice(s![from..to, ..]), self.alignment)
+        };
         let (first, last) = (start.div_ceil(self.block), end / self.block);
         if first >= last {
             return direct(start, end);

@@ -46,11 +46,12 @@ impl FactorDistance {
                     .zip(second.posterior_covariance())
                     .map(|(a, b)| a + b)
                     .collect();
-                let whitened = crate::linear::Cholesky::new(&covariance, first.factors(), 0.0).map(|cholesky| {
-                    let mut whitened = difference.clone();
-                    cholesky.forward(&mut whitened);
-                    whitened
-                });
+                let whitened =
+                    crate::linear::Cholesky::new(&covariance, first.factors(), 0.0).map(|cholesky| {
+                        let mut whitened = difference.clone();
+                        cholesky.forward(&mut whitened);
+                        whitened
+                    });
                 whitened.map_or(0.0, |whitened| dot(&whitened, &whitened).sqrt())
             }
         })

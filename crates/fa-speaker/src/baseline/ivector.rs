@@ -91,8 +91,10 @@ impl PldaParams {
                 remedy: "give more speakers, and more utterances of each",
             });
         }
-        let loadings = Array2::from_shape_fn((dimensions, kept), |(i, j)| directions[[i, j]] * values[j].sqrt());
-        let packed: Vec<f64> = (0..dimensions).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|at| within[at]).collect();
+        let loadings =
+            Array2::from_shape_fn((dimensions, kept), |(i, j)| directions[[i, j]] * values[j].sqrt());
+        let packed: Vec<f64> =
+            (0..dimensions).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|at| within[at]).collect();
         let cholesky = Cholesky::new(&packed, dimensions, 0.0).ok_or(Error::Singular {
             what: "the covariance within speakers",
             remedy: "give more utterances of each speaker",

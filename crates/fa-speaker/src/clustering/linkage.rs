@@ -42,9 +42,7 @@ pub fn agglomerate_distances(distances: Vec<f32>, items: usize, linkage: Linkage
                 match linkage {
                     Linkage::Single => from_a.min(from_b),
                     Linkage::Complete => from_a.max(from_b),
-                    Linkage::Average => {
-                        (from_a * of_a as f32 + from_b * of_b as f32) / (of_a + of_b) as f32
-                    }
+                    Linkage::Average => (from_a * of_a as f32 + from_b * of_b as f32) / (of_a + of_b) as f32,
                 }
             })
             .collect();

@@ -30,7 +30,12 @@ impl EigenchannelParams {
     ///
     /// # Errors
     /// No more utterances than factors, statistics of another mixture.
-    pub fn fit(&self, gmm: &Gmm, eigenvoices: &Loadings, speakers: &[Vec<Statistics>]) -> Result<FittedLoadings> {
+    pub fn fit(
+        &self,
+        gmm: &Gmm,
+        eigenvoices: &Loadings,
+        speakers: &[Vec<Statistics>],
+    ) -> Result<FittedLoadings> {
         let mut left = Vec::new();
         for utterances in speakers {
             let mut all = Statistics::empty(gmm);

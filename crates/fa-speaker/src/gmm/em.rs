@@ -129,7 +129,8 @@ impl GmmParams {
             }
             means.row_mut(k).assign(&mean);
         }
-        let weights = sums.occupation.mapv(|count| (count / frames).max(self.weight_floor).max(f64::MIN_POSITIVE));
+        let weights =
+            sums.occupation.mapv(|count| (count / frames).max(self.weight_floor).max(f64::MIN_POSITIVE));
         let mut next = Gmm::new(weights, means, variances)?;
         for k in 0..components {
             let heavy = heaviest(&next);

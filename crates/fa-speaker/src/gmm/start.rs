@@ -1,8 +1,9 @@
 //! Where expectation maximisation starts.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, Uniform};
 use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
 
 use super::{Gmm, Share};
 use crate::{Feature, Result};
@@ -12,7 +13,7 @@ use crate::{Feature, Result};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Start {
-    /// k-means++ (Arthur and Vassilvitskii, 2007) and ten steps of k-means on features scaled to unit variance, on at
+    /// Greedy k-means++ (Arthur and Vassilvitskii, 2007) and ten steps of k-means on features scaled to unit variance, on at
     /// most 20,000 frames spread over all.
     #[default]
     KMeans,
@@ -70,29 +71,47 @@ pub(super) fn k_means<T: Feature>(
     Ok(gmm)
 }
 
-/// Rows drawn one after the other, each with a probability that grows with its squared distance from those before.
+/// Rows drawn one after the other, with a probability that grows with the squared distance from those before; of a few
+/// draws, the one that leaves the least distance stays.
 fn plus_plus(sample: ArrayView2<f64>, count: usize, variance: &Array1<f64>, seed: u64) -> Vec<usize> {
     let mut random = Pcg64Mcg::new(u128::from(seed) << 64 | 0x5eed);
     let scale = variance.mapv(|v| 1.0 / v.sqrt());
     let whitened = &sample * &scale;
-    let uniform = |random: &mut Pcg64Mcg, high: f64| match Uniform::new(0.0, high) {
-        Ok(range) => range.sample(random),
+    let mut uniform = |high: f64| match Uniform::new(0.0, high) {
+        Ok(range) => range.sample(&mut random),
         Err(_) => 0.0, // all rows are centres already
     };
-    let mut chosen = vec![uniform(&mut random, whitened.nrows() as f64) as usize];
-    let mut nearest = vec![f64::INFINITY; whitened.nrows()];
+    let draws = 2 + (count as f64).ln() as usize;
+    let nearer = |centre: usize, nearest: &[f64]| -> Vec<f64> {
+        let centre = whitened.row(centre);
+        let squared =
+            |row: ArrayView1<f64>| -> f64 { row.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum() };
+        whitened.rows().into_iter().zip(nearest).map(|(row, nearest)| nearest.min(squared(row))).collect()
+    };
+    let mut chosen = vec![uniform(whitened.nrows() as f64) as usize];
+    let mut nearest = nearer(chosen[0], &vec![f64::INFINITY; whitened.nrows()]);
     while chosen.len() < count {
-        let centre = whitened.row(chosen[chosen.len() - 1]);
-        for (row, nearest) in whitened.rows().into_iter().zip(&mut nearest) {
-            let squared: f64 = row.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum();
-            *nearest = nearest.min(squared);
-        }
-        let mut left = uniform(&mut random, nearest.iter().sum());
-        let next = nearest.iter().position(|&weight| {
-            left -= weight;
-            left < 0.0
-        });
-        chosen.push(next.unwrap_or(chosen.len() % whitened.nrows()));
+        let total: f64 = nearest.iter().sum();
+        let candidates: Vec<usize> = (0..draws)
+            .map(|_| {
+                let mut left = uniform(total);
+                let next = nearest.iter().position(|&weight| {
+                    left -= weight;
+                    left < 0.0
+                });
+                next.unwrap_or(chosen.len() % whitened.nrows())
+            })
+            .collect();
+        let outcomes: Vec<(f64, Vec<f64>)> = candidates
+            .par_iter()
+            .map(|&candidate| {
+                let nearest = nearer(candidate, &nearest);
+                (nearest.iter().sum(), nearest)
+            })
+            .collect();
+        let best = (0..draws).fold(0, |best, i| if outcomes[i].0 < outcomes[best].0 { i } else { best });
+        chosen.push(candidates[best]);
+        nearest = outcomes.into_iter().nth(best).map_or(nearest, |(_, nearest)| nearest);
     }
     chosen
 }

@@ -20,6 +20,8 @@
 //! # Ok::<(), auscult_dereverb::Error>(())
 //! ```
 //!
+//! [`room`] simulates rooms to test it in.
+//!
 //! # Conventions
 //! - Spectra are [channel, frame, bin], of `f32` or `f64`, and of any scale: the output scales with the input.
 //! - Taps and delay count frames. The delay must keep overlapping frames out of the prediction: with 512/256
@@ -41,6 +43,7 @@ mod error;
 mod planar;
 mod product;
 mod real;
+pub mod room;
 #[cfg(test)]
 mod testing;
 mod wpe;

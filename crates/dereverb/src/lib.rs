@@ -38,9 +38,11 @@
 mod bin;
 mod cholesky;
 mod error;
+mod online;
 mod planar;
 mod product;
 mod real;
+mod recursion;
 #[cfg(test)]
 mod testing;
 mod wpe;
@@ -50,6 +52,7 @@ pub use ndarray;
 pub use num_complex::Complex;
 pub use {
     error::{Error, Result},
+    online::{OnlineWpe, OnlineWpeParams},
     real::Real,
     wpe::{PowerFloor, PsdContext, Statistics, Wpe, WpeParams},
 };

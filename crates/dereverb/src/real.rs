@@ -18,6 +18,11 @@ pub trait Real:
 /// The widest register in use holds this many values: buffers are padded by it, so that no loop needs a tail.
 pub(crate) const MAX_LANES: usize = 16;
 
+/// How many values are as long as a cache line: a whole number of registers of any width.
+pub(crate) const fn cache_line<T>() -> usize {
+    64 / size_of::<T>()
+}
+
 pub(crate) mod sealed {
     //! Out of reach of other crates, so that they cannot implement [`Real`](super::Real).
     use pulp::Simd;
@@ -32,7 +37,7 @@ pub(crate) mod sealed {
         /// a b + c
         fn fused<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>)
         -> Self::Lanes<S>;
-        fn sum<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
+        fn reduce<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
 
         fn lanes<S: Simd>() -> usize {
             size_of::<Self::Lanes<S>>() / size_of::<Self>()
@@ -67,7 +72,7 @@ macro_rules! real {
                 simd.$fused(a, b, c)
             }
             #[inline(always)]
-            fn sum<S: Simd>(simd: S, a: S::$lanes) -> $t {
+            fn reduce<S: Simd>(simd: S, a: S::$lanes) -> $t {
                 simd.$sum(a)
             }
         }

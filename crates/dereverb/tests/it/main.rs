@@ -1,3 +1,5 @@
 //! Integration tests of auscult-dereverb.
 mod golden;
+mod online;
+mod scenes;
 mod wpe;

@@ -38,21 +38,27 @@
 mod bin;
 mod cholesky;
 mod error;
+mod hermitian;
 mod online;
 mod planar;
 mod product;
 mod real;
 mod recursion;
+mod stack;
 #[cfg(test)]
 mod testing;
+mod unified;
 mod wpe;
 
-use bin::StackedPast;
 pub use ndarray;
 pub use num_complex::Complex;
 pub use {
     error::{Error, Result},
     online::{OnlineWpe, OnlineWpeParams},
     real::Real,
+    unified::{
+        FilterStep, LateModel, Moved, SourceModel, Step, UnifiedDereverb, UnifiedOutput, UnifiedParams,
+        Update,
+    },
     wpe::{PowerFloor, PsdContext, Statistics, Wpe, WpeParams},
 };

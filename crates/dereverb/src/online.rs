@@ -9,9 +9,10 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use num_complex::Complex;
 use rayon::prelude::*;
 
+use crate::Real;
 use crate::error::{Error, Result, check_parameter, check_shape};
 use crate::recursion::Recursion;
-use crate::{Real, StackedPast};
+use crate::stack::StackedPast;
 
 /// Bins handed to a thread at once.
 const GROUP: usize = 16;

@@ -3,9 +3,10 @@
 use num_complex::Complex;
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::Real;
 use crate::planar::Planar;
 use crate::real::cache_line;
-use crate::{Real, StackedPast};
+use crate::stack::StackedPast;
 
 /// Steps between two looks at the health of the inverse covariance.
 const CARE: u32 = 64;
@@ -210,7 +211,8 @@ impl<T: Real> Recursion<T> {
         let zero = T::splat(simd, T::zero());
         for (m, prediction) in self.prediction.iter_mut().enumerate() {
             let (d_re, d_im) = (self.output[m].re * step, self.output[m].im * step);
-            let (d_re, d_im, minus_d_im) = (T::splat(simd, d_re), T::splat(simd, d_im), T::splat(simd, -d_im));
+            let (d_re, d_im, minus_d_im) =
+                (T::splat(simd, d_re), T::splat(simd, d_im), T::splat(simd, -d_im));
             let (mut sum_re, mut sum_im) = (zero, zero);
             let row = m * self.padded;
             for j in (0..self.padded).step_by(T::lanes::<S>()) {

@@ -12,9 +12,10 @@ use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
 use num_complex::Complex;
 use rayon::prelude::*;
 
+use crate::Real;
 use crate::bin::Bin;
 use crate::error::{Error, Result, check_parameter, check_shape, check_spectrum};
-use crate::{Real, StackedPast};
+use crate::stack::StackedPast;
 
 /// Bins handed to a thread at once: values of neighbouring bins share cache lines.
 const GROUP: usize = 8;

@@ -2,4 +2,5 @@
 mod golden;
 mod online;
 mod scenes;
+mod unified;
 mod wpe;

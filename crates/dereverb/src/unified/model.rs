@@ -156,9 +156,9 @@ impl<T: Real> BinModel<T> {
         let relative = |x: &Complex<T>| (x / peak).norm_sqr();
         let power = signal.iter().map(relative).sum::<T>() / T::of(signal.len() as f64);
         let amplitude = if peak > T::zero() { peak * power.sqrt() } else { T::zero() };
-        let silent = !(amplitude > T::zero());
+        let silent = amplitude <= T::zero();
         if !silent {
-            signal.iter_mut().for_each(|x| *x = *x / amplitude);
+            signal.iter_mut().for_each(|x| *x /= amplitude);
         }
         let mut model = Self {
             signal,

@@ -1,12 +1,14 @@
 //! Times dereverberation on a prepared spectrum, for `benches/peers/wpe.py`.
 //!
 //! `dereverb_timing JOB PRECISION SPECTRUM REPETITIONS [OUTPUT]` prints a JSON line with the best time in seconds, of
-//! the wall and of the processor. JOB is `offline`, `online` (time per frame) or `unified` (time per part too);
-//! PRECISION is `f64` or `f32`; SPECTRUM is `[channel, frame, bin, re or im]` of f64, .npy, and OUTPUT the same.
+//! the wall and of the processor. JOB is `offline`, `nara` (offline with nara_wpe's floor), `online` (time per frame) or
+//! `unified` (which prints the time of its parts too); PRECISION is `f64` or `f32`; SPECTRUM is
+//! `[channel, frame, bin, re or im]` of f64, .npy, and OUTPUT the same.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use auscult_dereverb::{Complex, OnlineWpeParams, Real, WpeParams};
+use auscult_dereverb::{Complex, OnlineWpeParams, PowerFloor, Real, UnifiedParams, WpeParams};
 use ndarray::{Array3, Array4, Axis, stack};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -40,6 +42,7 @@ fn run<T: Real>(
     let (channels, frames, bins) = x.dim();
     let mut y = Array3::default(x.dim());
     let (mut wall, mut processor) = (f64::INFINITY, f64::INFINITY);
+    let mut parts = BTreeMap::<String, f64>::new();
     for _ in 0..repetitions {
         let mut online = OnlineWpeParams::default().plan::<T>(channels, bins)?;
         // frames next to each other in memory, as a stream brings them
@@ -47,6 +50,20 @@ fn run<T: Real>(
         let mut clean = by_frame.clone();
         let (start, busy) = (Instant::now(), processor_seconds());
         let steps = match job {
+            "nara" => {
+                let params = WpeParams::default().power_floor(PowerFloor::Max(1e-10));
+                y = params.plan()?.process(x.view())?;
+                1
+            }
+            "unified" => {
+                parts.clear();
+                let unified = UnifiedParams::default().tolerance(0.0).plan()?;
+                let output = unified.process_observed(x.view(), |step| {
+                    *parts.entry(format!("{:?}", step.moved)).or_default() += step.duration.as_secs_f64();
+                })?;
+                y = output.mixture();
+                1
+            }
             "offline" => {
                 y = WpeParams::default().plan()?.process(x.view())?;
                 1
@@ -67,7 +84,7 @@ fn run<T: Real>(
     }
     #[allow(clippy::print_stdout)] // this is what the example is for
     {
-        println!("{{\"seconds\": {wall}, \"processor_seconds\": {processor}}}");
+        println!("{{\"seconds\": {wall}, \"processor_seconds\": {processor}, \"parts\": {parts:?}}}");
     }
     Ok(y.mapv(|y| Complex::new(y.re.wide(), y.im.wide())))
 }

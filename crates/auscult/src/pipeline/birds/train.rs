@@ -2,7 +2,7 @@
 //! (paper 001, 3.2 to 4.1). Each piece of work is a job with a file of its own, so that a killed run goes
 //! on where it was.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use auscult_models_tch::{Classifier, Device, Network, OptimizerParams, TrainParams, train_classifier};
 use ndarray::{Array1, Array2, Axis};
@@ -13,28 +13,17 @@ use super::examples::{Crops, Vectors};
 use super::features::{Features, FrontEnd, prepare};
 use super::model::{BirdModel, Preparation};
 use super::naive_bayes::GaussianNaiveBayes;
+use super::outcomes::highest;
 use super::patches::{Picture, Scaling, Window};
 use super::recipe::{Baseline, Contender, Recipe};
 use super::results::{self, Results};
 use super::splits::{Split, recordist_disjoint_folds, stratified_shuffle_splits};
 use super::{Recording, read_manifest};
 use crate::observer::Observer;
+use crate::pipeline::doors::TrainOptions;
 use crate::random::Random;
 use crate::run::{Run, fingerprint};
 use crate::{Error, Result, files};
-
-/// Where and how to compute; none of it changes the recipe.
-#[derive(Clone, Debug)]
-pub struct TrainOptions {
-    /// Folder of all runs.
-    pub runs: PathBuf,
-    /// Folder of the feature cache.
-    pub cache: PathBuf,
-    /// Processor or GPU.
-    pub device: Device,
-    /// Leave out recordings that cannot be used instead of stopping at the first.
-    pub skip_bad: bool,
-}
 
 /// How a part of the recordings came to be tested.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -503,7 +492,7 @@ impl<'a> Trainer<'a> {
             let starts = [offsets.clone(), covering].concat();
             let probabilities = model.score_at(&picture, &starts)?;
             let (single, whole) = probabilities.view().split_at(Axis(0), offsets.len());
-            scored.single.push(single.rows().into_iter().map(|row| results::highest(row)).collect());
+            scored.single.push(single.rows().into_iter().map(|row| highest(row)).collect());
             scored.whole.push(whole.mean_axis(Axis(0)).map(|mean| mean.to_vec()).unwrap_or_default());
         }
         Ok(scored)
@@ -516,7 +505,7 @@ impl<'a> Trainer<'a> {
         let same = |whole: Vec<Vec<f64>>| {
             let single = whole
                 .iter()
-                .map(|scores| vec![results::highest(Array1::from(scores.clone()).view()); offsets])
+                .map(|scores| vec![highest(Array1::from(scores.clone()).view()); offsets])
                 .collect();
             Scored { whole, single }
         };
@@ -562,7 +551,7 @@ impl<'a> Trainer<'a> {
                 patches(&picture, starts).rows().into_iter().map(|row| model.probabilities(row)).collect()
             };
             let offsets = random_starts(&picture, &window, self.recipe.protocol.offsets, seed, recording);
-            scored.single.push(score(&offsets).iter().map(|row| results::highest(row.view())).collect());
+            scored.single.push(score(&offsets).iter().map(|row| highest(row.view())).collect());
             let covering = score(&picture.covering(&window, window.frames.div_ceil(2)));
             let count = covering.len() as f64;
             let mean = covering.into_iter().reduce(|a, b| a + b).map(|sum| (sum / count).to_vec());

@@ -11,6 +11,8 @@ mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
+#[cfg(feature = "torch")]
+mod singing;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,9 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Find where somebody sings in songs: segments with their probability.
+    #[cfg(feature = "torch")]
+    Singing(singing::SingingArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
 }
@@ -50,6 +55,8 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Singing(arguments) => singing::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]

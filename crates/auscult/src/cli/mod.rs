@@ -5,6 +5,8 @@ mod birds;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod manifest;
+#[cfg(feature = "torch")]
 mod places;
 #[cfg(feature = "torch")]
 mod progress;
@@ -40,6 +42,9 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Write the manifest of a corpus as it is published.
+    #[cfg(feature = "torch")]
+    Manifest(manifest::ManifestArguments),
     /// Find where somebody sings in songs: segments with their probability.
     #[cfg(feature = "torch")]
     Singing(singing::SingingArguments),
@@ -55,6 +60,8 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Manifest(arguments) => manifest::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Singing(arguments) => singing::run(&arguments),
         #[cfg(feature = "torch")]

@@ -159,13 +159,14 @@ mod tests {
     fn a_tone_moves_by_its_interval() {
         let bands = BandScale::new(FrontEnd::default()).unwrap();
         // A ridge at 2 kHz, over 80 bands of one frame.
-        let at = |hz: f64| {
-            bands.centres.iter().map(|c| (-(bands.position(*c) - bands.position(hz)).powi(2) / 8.0) as f32)
+        let at = |hz: f64| -> Vec<f32> {
+            let ridge = |&centre: &f64| -(bands.position(centre) - bands.position(hz)).powi(2) / 8.0;
+            bands.centres.iter().map(|centre| ridge(centre) as f32).collect()
         };
-        let mut patch: Vec<f32> = at(2000.0).collect();
+        let mut patch = at(2000.0);
         move_bands(&bands, &mut patch, 1, 1.25);
         let loudest = |values: &[f32]| (0..80).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap();
-        let expected: Vec<f32> = at(2500.0).collect();
+        let expected = at(2500.0);
         assert_eq!(loudest(&patch), loudest(&expected));
         let mut same = expected.clone();
         move_bands(&bands, &mut same, 1, 1.0);

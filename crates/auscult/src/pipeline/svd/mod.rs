@@ -6,7 +6,7 @@
 //! | 80 x 80 patches every 5 frames (3.1) | `patches`, `examples` |
 //! | squeeze-and-excitation residual networks (3.2, 3.3) | [`auscult_models_tch::Network::SeResNet`] |
 //! | SCNN, Bi-LSTM (4.2) | [`auscult_models_tch::Network::Scnn`], [`auscult_models_tch::Network::BiLstm`] |
-//! | JMD, RWC, MIR-1K and their union (4.1) | `manifest`, `splits` |
+//! | JMD, RWC, MIR-1K and their union (4.1) | `corpora`, `manifest`, `splits` |
 //! | accuracies (Table 2), costs (Table 3) | `results`, `report` |
 //!
 //! Ours: augmentation after Schlüter and Grill (`augment`), threshold and smoothing from validation songs
@@ -15,6 +15,7 @@
 //! Five doors: [`Recipe`], [`prepare`], [`train`], [`evaluate`](evaluate()), [`infer`].
 
 mod augment;
+mod corpora;
 mod decision;
 mod evaluate;
 mod examples;
@@ -36,6 +37,7 @@ mod summary;
 mod train;
 
 pub use augment::Augment;
+pub use corpora::{Corpus, write_manifest};
 pub use decision::Decision;
 pub use evaluate::evaluate;
 pub use features::{Features, prepare};

@@ -119,8 +119,7 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
         for damage in &heard.damage {
             say(&format!("warning: {}: {damage}", path.display()));
         }
-        if let (Some(target), Some(svg)) =
-            (pictures.get(index), picture(&heard, segments.decision.threshold))
+        if let (Some(target), Some(svg)) = (pictures.get(index), picture(&heard, segments.decision.threshold))
         {
             auscult::write_file(target, svg)?;
             say(&format!("{} -> {}", path.display(), target.display()));
@@ -142,7 +141,10 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
 fn segment_options(arguments: &SingingArguments, listener: &Listener) -> anyhow::Result<SegmentOptions> {
     let mut decision = listener.model().decision();
     if let Some(threshold) = arguments.threshold {
-        anyhow::ensure!((0.0..=1.0).contains(&threshold), "--threshold {threshold}: give a probability, 0 to 1");
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&threshold),
+            "--threshold {threshold}: give a probability, 0 to 1"
+        );
         decision.threshold = threshold;
     }
     if let Some(seconds) = arguments.median {
@@ -209,7 +211,9 @@ fn json(path: &Path, heard: &Heard, out: &mut impl Write) -> anyhow::Result<()> 
     let segments: Vec<_> = heard
         .segments
         .iter()
-        .map(|segment| json!({"start": segment.start, "end": segment.end, "probability": segment.probability}))
+        .map(
+            |segment| json!({"start": segment.start, "end": segment.end, "probability": segment.probability}),
+        )
         .collect();
     let rounded: Vec<f64> = heard.probabilities.iter().map(|p| (p * 1e4).round() / 1e4).collect();
     let song = json!({

@@ -32,7 +32,10 @@ fn an_svd_run_folder_holds_what_the_documentation_says() {
         let (value, low, high) = (figure("value"), figure("low"), figure("high"));
         assert!(0.0 <= low && low <= value && value <= high && high <= 1.0, "{name}: {metrics}");
     }
-    assert!(metrics["metrics"]["auc"]["value"].as_f64().unwrap() > 0.9, "trembling tones are easy: {metrics}");
+    assert!(
+        metrics["metrics"]["auc"]["value"].as_f64().unwrap() > 0.9,
+        "trembling tones are easy: {metrics}"
+    );
     let results = json(run.join("results.json"));
     assert_eq!(results["stress"].as_array().unwrap().len(), 6);
     assert_eq!(results["artists"], 3);
@@ -53,7 +56,14 @@ fn a_second_svd_call_changes_nothing_and_the_report_tells_all() {
     let folder = songs.run().display().to_string();
     songs.auscult(["report", &folder, "--output", &page.display().to_string()]).well();
     let page = std::fs::read_to_string(page).unwrap();
-    for part in ["Where does somebody sing?", "Songs of unseen artists", "Table 3", "Stress tests", "0.899", "Learning curves"] {
+    for part in [
+        "Where does somebody sing?",
+        "Songs of unseen artists",
+        "Table 3",
+        "Stress tests",
+        "0.899",
+        "Learning curves",
+    ] {
         assert!(page.contains(part), "`{part}` is not in the report");
     }
 }
@@ -64,7 +74,9 @@ fn a_killed_svd_run_ends_as_an_unbroken_one() {
     let settings = ["--set", "protocol.song_folds=0", "--set", "contender.0.training.epochs=6"];
     songs.train(&settings).well();
     let outcome = || {
-        let all = files(&songs.run()).into_iter().filter(|(name, _)| name != "run.json" && !name.ends_with(".jsonl"));
+        let all = files(&songs.run())
+            .into_iter()
+            .filter(|(name, _)| name != "run.json" && !name.ends_with(".jsonl"));
         let strip = |(name, contents): (String, Vec<u8>)| match name.ends_with(".json") {
             true => {
                 let mut value = without_times(&contents);
@@ -77,14 +89,12 @@ fn a_killed_svd_run_ends_as_an_unbroken_one() {
     };
     let unbroken = outcome();
     std::fs::remove_dir_all(songs.path("runs")).unwrap();
-    let jobs = |name: &str| {
-        files_below(&songs.path("runs")).iter().filter(|path| path.ends_with(name)).count()
-    };
+    let jobs =
+        |name: &str| files_below(&songs.path("runs")).iter().filter(|path| path.ends_with(name)).count();
     let mut kills = 0;
     for (file, count) in [("checkpoint.safetensors", 1), ("predictions.json", 1), ("predictions.json", 2)] {
         let arguments = ["train", "svd", "--recipe", "recipe.toml"].iter().chain(&settings).copied();
-        let mut child =
-            songs.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = songs.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let began = Instant::now();
         while jobs(file) < count && child.try_wait().unwrap().is_none() {
             assert!(began.elapsed() < Duration::from_secs(120), "the moment did not come");
@@ -107,7 +117,9 @@ fn a_killed_svd_run_ends_as_an_unbroken_one() {
 fn strip_costs(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(map) => {
-            map.retain(|key, _| !["cost", "step_seconds", "data_wait", "seconds_a_minute"].contains(&key.as_str()));
+            map.retain(|key, _| {
+                !["cost", "step_seconds", "data_wait", "seconds_a_minute"].contains(&key.as_str())
+            });
             map.values_mut().for_each(strip_costs);
         }
         serde_json::Value::Array(items) => items.iter_mut().for_each(strip_costs),
@@ -137,7 +149,10 @@ fn evaluation_takes_songs_and_intervals() {
     assert_eq!(of_songs, metrics("labels.csv"));
     assert_eq!(of_songs["auc"]["n"], 6);
     let found = files(&songs.run());
-    assert_eq!(found.keys().filter(|name| name.starts_with("eval/") && name.ends_with("songs.csv")).count(), 2);
+    assert_eq!(
+        found.keys().filter(|name| name.starts_with("eval/") && name.ends_with("songs.csv")).count(),
+        2
+    );
 
     // Pure instrumentals: nothing but false alarms to count.
     let quiet = "path,start_s,end_s,label\nquiet.wav,0,3,nosing\n";

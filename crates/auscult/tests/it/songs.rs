@@ -31,7 +31,8 @@ pub(crate) fn samples(take: u64, seconds: f64, rate: u32, channels: usize) -> Ar
     for frame in 0..samples.ncols() {
         let t = frame as f64 / f64::from(rate);
         phase += pitch * (1.0 + 0.03 * (std::f64::consts::TAU * 6.0 * t).sin()) / f64::from(rate);
-        let tone: f64 = (1..=8).map(|n| (std::f64::consts::TAU * phase * f64::from(n)).sin() / f64::from(n)).sum();
+        let tone: f64 =
+            (1..=8).map(|n| (std::f64::consts::TAU * phase * f64::from(n)).sin() / f64::from(n)).sum();
         let value = 0.1 * noise() + if is_sung(t) { 0.2 * tone } else { 0.0 };
         samples.column_mut(frame).fill(value as f32);
     }
@@ -91,12 +92,19 @@ impl Songs {
         let mut labels = String::from("path,start_s,end_s,label\n");
         for take in 0..6_u64 {
             let name = format!("song{take}.wav");
-            write(&songs.path(&name), take, SECONDS, [22_050, 16_000][take as usize % 2], 1 + take as usize % 2);
+            write(
+                &songs.path(&name),
+                take,
+                SECONDS,
+                [22_050, 16_000][take as usize % 2],
+                1 + take as usize % 2,
+            );
             let artist = ["Ann", "Ann", "Ann", "Ann", "Bo", "Cy"][take as usize];
             table += &format!("{name},{artist}\n");
             for phrase in 0..(SECONDS / PHRASE) as usize {
                 let (start, end) = (phrase as f64 * PHRASE, (phrase + 1) as f64 * PHRASE);
-                labels += &format!("{name},{start},{end},{}\n", if phrase % 2 == 1 { "sing" } else { "nosing" });
+                labels +=
+                    &format!("{name},{start},{end},{}\n", if phrase % 2 == 1 { "sing" } else { "nosing" });
             }
         }
         std::fs::write(songs.path("songs.csv"), table).unwrap();
@@ -121,10 +129,7 @@ impl Songs {
         std::fs::write(self.path("recipe.toml"), text.replace("MANIFEST", &manifest)).unwrap();
     }
 
-    pub(crate) fn command<'a>(
-        &self,
-        arguments: impl IntoIterator<Item = &'a str>,
-    ) -> std::process::Command {
+    pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_auscult"));
         command.current_dir(&self.folder).env("AUSCULT_RUNS", self.path("runs")).args(arguments);
         command

@@ -94,7 +94,10 @@ fn wrong_sizes_are_refused() {
         se_resnet(SeResNetParams::new(14).reduction(0)),
         Error::Parameter { name: "reduction", .. }
     ));
-    assert!(matches!(se_resnet(SeResNetParams::new(14).width(8)), Error::Parameter { name: "reduction", .. }));
+    assert!(matches!(
+        se_resnet(SeResNetParams::new(14).width(8)),
+        Error::Parameter { name: "reduction", .. }
+    ));
     assert!(matches!(
         se_resnet(SeResNetParams::new(14).dropout(1.0)),
         Error::Parameter { name: "dropout", .. }

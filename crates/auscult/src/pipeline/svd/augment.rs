@@ -45,7 +45,9 @@ impl Augment {
         }
         for (name, value) in [("gain", self.gain), ("filter", self.filter)] {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(format!("augment.{name} is {value} dB, it must be a finite number of at least 0"));
+                return Err(format!(
+                    "augment.{name} is {value} dB, it must be a finite number of at least 0"
+                ));
             }
         }
         if self.mask >= 80 {
@@ -85,7 +87,9 @@ impl Augmenter {
     /// Moves all bands by a random interval.
     pub(crate) fn shift_pitch(&self, patch: &mut [f32], frames: usize, random: &mut Random) {
         let largest = self.strengths.pitch;
-        if largest > 0.0 && let Some(bands) = &self.bands {
+        if largest > 0.0
+            && let Some(bands) = &self.bands
+        {
             move_bands(bands, patch, frames, random.between(1.0 - largest, 1.0 + largest));
         }
     }
@@ -107,7 +111,9 @@ impl Augmenter {
         if gain > 0.0 {
             row_gains.fill(random.between(-gain, gain));
         }
-        if filter > 0.0 && let Some(bands) = &self.bands {
+        if filter > 0.0
+            && let Some(bands) = &self.bands
+        {
             let centre = random.between(150_f64.ln(), 8000_f64.ln()).exp();
             let deviation = random.between(5.0, 7.0) / 12.0;
             let peak = random.between(-filter, filter);

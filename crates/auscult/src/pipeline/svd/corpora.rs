@@ -27,7 +27,8 @@ pub enum Corpus {
 
 impl Corpus {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Jamendo, Self::JamendoLyrics, Self::MedleyDb, Self::Mir1k, Self::RwcPopular];
+    pub const ALL: [Self; 5] =
+        [Self::Jamendo, Self::JamendoLyrics, Self::MedleyDb, Self::Mir1k, Self::RwcPopular];
 
     /// Its name in `datasets.toml`.
     #[must_use]
@@ -150,7 +151,9 @@ impl Tree<'_> {
     fn sounds(&self) -> BTreeMap<String, &PathBuf> {
         let mut sounds = BTreeMap::new();
         for kind in SOUND.iter().rev() {
-            sounds.extend(self.files.iter().filter(|path| ending(path) == *kind).map(|path| (stem(path), path)));
+            sounds.extend(
+                self.files.iter().filter(|path| ending(path) == *kind).map(|path| (stem(path), path)),
+            );
         }
         sounds
     }
@@ -291,7 +294,9 @@ fn rwc_popular(tree: &Tree) -> Result<Vec<Found>> {
     }
     let mut found = Vec::new();
     for events in tree.ending_in(".voca_inst.txt") {
-        let Some((number, &path)) = number(&stem(events)).and_then(|n| Some((n, sounds.get(&n)?))) else { continue };
+        let Some((number, &path)) = number(&stem(events)).and_then(|n| Some((n, sounds.get(&n)?))) else {
+            continue;
+        };
         let mut times: Vec<(f64, bool)> = Vec::new();
         for (index, line) in tree.read(events)?.lines().enumerate() {
             let Some((time, event)) = line.split_once('\t') else { continue };
@@ -332,7 +337,11 @@ fn medleydb(tree: &Tree) -> Result<Vec<Found>> {
         let Some(&path) = sounds.get(&format!("{track}_MIX")) else { continue };
         let end = format!("{track}_METADATA.yaml").to_lowercase();
         let Some(metadata) = tree.ending_in(&end).next() else {
-            return Err(tree.problem(activations, 0, format!("there is no {track}_METADATA.yaml to say who sings")));
+            return Err(tree.problem(
+                activations,
+                0,
+                format!("there is no {track}_METADATA.yaml to say who sings"),
+            ));
         };
         let singers = singing_stems(&tree.read(metadata)?);
         let text = tree.read(activations)?;
@@ -342,7 +351,8 @@ fn medleydb(tree: &Tree) -> Result<Vec<Found>> {
             (0..header.len()).filter(|&column| singers.iter().any(|s| s == header[column].trim())).collect();
         let mut moments: Vec<(f64, bool)> = Vec::new();
         for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let values: Result<Vec<f64>, _> = line.split(',').map(|field| field.trim().parse::<f64>()).collect();
+            let values: Result<Vec<f64>, _> =
+                line.split(',').map(|field| field.trim().parse::<f64>()).collect();
             match values {
                 Ok(values) if values.len() == header.len() => {
                     moments.push((values[0], columns.iter().any(|&column| values[column] >= 0.5)));
@@ -380,7 +390,9 @@ fn singing_stems(yaml: &str) -> Vec<String> {
             let level = *inner.get_or_insert(indent);
             if indent == level
                 && let Some(instrument) = text.strip_prefix("instrument:")
-                && SINGERS.iter().any(|singer| instrument.trim().trim_matches(['[', ']', '"', '\'']) == *singer)
+                && SINGERS
+                    .iter()
+                    .any(|singer| instrument.trim().trim_matches(['[', ']', '"', '\'']) == *singer)
             {
                 stems.push(name.to_owned());
             }
@@ -396,7 +408,10 @@ mod tests {
 
     /// A corpus of these files; the songs of its manifest by path: artist, part, sung stretches in milliseconds.
     #[track_caller]
-    fn convert(corpus: Corpus, files: &[(&str, &str)]) -> Vec<(String, Option<String>, Option<Part>, Vec<[i64; 2]>)> {
+    fn convert(
+        corpus: Corpus,
+        files: &[(&str, &str)],
+    ) -> Vec<(String, Option<String>, Option<Part>, Vec<[i64; 2]>)> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);
@@ -410,7 +425,8 @@ mod tests {
         songs
             .into_iter()
             .map(|song| {
-                let sung = song.labels.sung.iter().map(|span| [milliseconds(span.start), milliseconds(span.end)]);
+                let sung =
+                    song.labels.sung.iter().map(|span| [milliseconds(span.start), milliseconds(span.end)]);
                 (song.name, song.artist, song.part, sung.collect())
             })
             .collect()
@@ -456,14 +472,20 @@ mod tests {
         let files: Vec<(String, &str)> = ["amy_1_01", "Kenshin_2_04", "leon_3_05"]
             .iter()
             .flat_map(|name| {
-                [(format!("Wavfile/{name}.wav"), ""), (format!("vocal-nonvocalLabel/{name}.vocal"), "0\n1\n1\n0\n1\n")]
+                [
+                    (format!("Wavfile/{name}.wav"), ""),
+                    (format!("vocal-nonvocalLabel/{name}.vocal"), "0\n1\n1\n0\n1\n"),
+                ]
             })
             .collect();
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
         let songs = convert(Corpus::Mir1k, &files);
         let parts: Vec<_> = songs.iter().map(|song| (song.1.as_deref(), song.2)).collect();
-        let expected =
-            [(Some("Kenshin"), Some(Part::Valid)), (Some("amy"), Some(Part::Train)), (Some("leon"), Some(Part::Test))];
+        let expected = [
+            (Some("Kenshin"), Some(Part::Valid)),
+            (Some("amy"), Some(Part::Train)),
+            (Some("leon"), Some(Part::Test)),
+        ];
         assert_eq!(parts, expected);
         assert_eq!(songs[0].3, [[30, 70], [90, 110]]);
     }

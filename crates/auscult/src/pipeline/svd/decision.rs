@@ -86,7 +86,8 @@ mod tests {
         let decision = Decision::choose(&[(probabilities.clone(), truth.clone())], 0.1).unwrap();
         assert!(decision.threshold > 0.65 && decision.threshold <= 0.8, "{decision:?}");
         assert!(decision.median_seconds > 0.0);
-        let right = decision.decide(&probabilities, 0.1).unwrap().iter().zip(&truth).filter(|(a, b)| a == b).count();
+        let right =
+            decision.decide(&probabilities, 0.1).unwrap().iter().zip(&truth).filter(|(a, b)| a == b).count();
         assert!(right >= 98, "{right}");
     }
 

@@ -88,7 +88,8 @@ fn figures(scored: &[Scored], decision: Decision, hop: f64) -> Result<BTreeMap<S
     };
     let pick = |of: &[bool], moments: &[usize]| moments.iter().map(|&m| of[m]).collect::<Vec<bool>>();
     let frames = |decided: &[bool], moments: &[usize], rate: fn(&FrameScores) -> f64| {
-        FrameScores::new(&pick(&truth, moments), &pick(decided, moments)).map_or(f64::NAN, |scores| rate(&scores))
+        FrameScores::new(&pick(&truth, moments), &pick(decided, moments))
+            .map_or(f64::NAN, |scores| rate(&scores))
     };
     let auc = |moments: &[usize]| {
         let scores: Vec<f64> = moments.iter().map(|&moment| probabilities[moment]).collect();
@@ -130,7 +131,9 @@ fn write(folder: &std::path::Path, scored: &[Scored], decision: Decision, hop: f
                 &share(truth.iter().zip(&decided).filter(|(a, b)| a == b).count()),
             ])
             .map_err(failed)?;
-        for (index, ((sung, probability), decided)) in truth.iter().zip(probabilities).zip(decided).enumerate() {
+        for (index, ((sung, probability), decided)) in
+            truth.iter().zip(probabilities).zip(decided).enumerate()
+        {
             let bit = |on: bool| if on { "1" } else { "0" };
             let time = format!("{:.3}", index as f64 * hop);
             moments

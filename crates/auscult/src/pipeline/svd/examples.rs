@@ -144,7 +144,10 @@ mod tests {
 
     /// A song whose every value is its frame's number, sung from frame 10 on.
     fn song() -> (Array2<f32>, Vec<bool>) {
-        (Array2::from_shape_fn((20, 80), |(frame, _)| frame as f32), (0..20).map(|frame| frame >= 10).collect())
+        (
+            Array2::from_shape_fn((20, 80), |(frame, _)| frame as f32),
+            (0..20).map(|frame| frame >= 10).collect(),
+        )
     }
 
     fn of<'a>(

@@ -155,9 +155,11 @@ impl FeatureExtractor {
         let hop = front_end.hop_length();
         let stft = match front_end.kind {
             Kind::Lee => StftParams::new(1024).hop_length(hop).pad_mode(PadMode::Reflect),
-            Kind::Schlueter => {
-                StftParams::new(1024).hop_length(hop).window(Window::Hann).symmetric_window(true).center(false)
-            }
+            Kind::Schlueter => StftParams::new(1024)
+                .hop_length(hop)
+                .window(Window::Hann)
+                .symmetric_window(true)
+                .center(false),
             Kind::Leglaive => StftParams::new(512).hop_length(hop),
         };
         let failed = |error| Error::part("the front end")(error);
@@ -196,7 +198,8 @@ impl FeatureExtractor {
                 let [harmonic, percussive] = [parts.harmonic, parts.percussive]
                     .map(|part| self.mel.process(part.view()).and_then(&level));
                 let (harmonic, percussive) = (harmonic.map_err(failed)?, percussive.map_err(failed)?);
-                concatenate(Axis(1), &[harmonic.view(), percussive.view()]).map_err(Error::part("features"))?
+                concatenate(Axis(1), &[harmonic.view(), percussive.view()])
+                    .map_err(Error::part("features"))?
             }
         };
         if self.front_end.level == Level::SongMean
@@ -286,7 +289,8 @@ mod tests {
             let loud = noise(1, 22_050);
             let quiet: Vec<f32> = loud.iter().map(|x| x * 0.25).collect();
             let bass: Vec<f32> = std::iter::once(0.0).chain(loud.windows(2).map(|x| x[0] + x[1])).collect();
-            let [loud, quiet, bass] = [loud, quiet, bass].map(|x| extractor.features(ArrayView1::from(&x)).unwrap());
+            let [loud, quiet, bass] =
+                [loud, quiet, bass].map(|x| extractor.features(ArrayView1::from(&x)).unwrap());
             assert!(loud.mean_axis(Axis(0)).unwrap().iter().all(|mean| mean.abs() < 1e-3));
             let farthest = |other: &Array2<f32>| {
                 loud.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max)

@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_file_and_line() {
         let message = |text| lab(text).unwrap_err().to_string();
-        assert!(message("0 2 sing\n1.5 3 nosing\n").contains("song.lab, line 2: the interval from 1.5 s overlaps"));
+        assert!(
+            message("0 2 sing\n1.5 3 nosing\n")
+                .contains("song.lab, line 2: the interval from 1.5 s overlaps")
+        );
         assert!(message("0 2 sing\n3 2.5 sing\n").contains("line 2: the interval ends at 2.5 s, before"));
         assert!(message("0 2 sing\n2 x sing\n").contains("line 2: `x` is no time"));
         assert!(message("0 2 humming\n").contains("line 1: the label is `humming`"));
@@ -165,6 +168,9 @@ mod tests {
         let labels = lab("0 2 sing\n2 4 nosing\n").unwrap();
         assert!(labels.check_end(Path::new("song.ogg"), 3.8).is_ok());
         let error = labels.check_end(Path::new("song.ogg"), 3.0).unwrap_err().to_string();
-        assert!(error.contains("song.lab, line 2") && error.contains("song.ogg") && error.contains("3.000 s"), "{error}");
+        assert!(
+            error.contains("song.lab, line 2") && error.contains("song.ogg") && error.contains("3.000 s"),
+            "{error}"
+        );
     }
 }

@@ -82,12 +82,15 @@ pub fn read_manifest(manifest: &Path, root: &Path) -> Result<Vec<Song>> {
     for row in table.rows() {
         let name = row.require("path")?;
         if let Some(first) = seen.insert(name, row.line()) {
-            return Err(row.problem(format!("`{name}` is listed on line {first} already; list each song once")));
+            return Err(
+                row.problem(format!("`{name}` is listed on line {first} already; list each song once"))
+            );
         }
         let labels = match row.get("labels") {
             Some(file) => Labels::read_lab(&root.join(file)),
             None => tabled.get(name).map(|(_, labels)| labels.clone()).ok_or_else(|| {
-                let place = if table.has("labels") { "column `labels`".into() } else { beside.display().to_string() };
+                let place =
+                    if table.has("labels") { "column `labels`".into() } else { beside.display().to_string() };
                 row.problem(format!("`{name}` has no labels in {place}; add them, or leave the song out"))
             }),
         };
@@ -115,7 +118,8 @@ fn intervals(path: &Path) -> Result<BTreeMap<String, (u64, Labels)>> {
     let mut by_song: BTreeMap<String, Vec<Interval>> = BTreeMap::new();
     for row in table.rows() {
         let [start, end, label] = [row.require("start_s")?, row.require("end_s")?, row.require("label")?];
-        let interval = Interval::parse(start, end, label, row.line()).map_err(|problem| row.problem(problem))?;
+        let interval =
+            Interval::parse(start, end, label, row.line()).map_err(|problem| row.problem(problem))?;
         by_song.entry(row.require("path")?.to_owned()).or_default().push(interval);
     }
     by_song

@@ -79,14 +79,24 @@ fn write(svg: &mut String, heard: &Heard, threshold: f64, image: &str) -> std::f
     )?;
     for tenths in [0, 5, 10] {
         let value = f64::from(tenths) / 10.0;
-        writeln!(svg, r#"<text x="{}" y="{:.1}" text-anchor="end">{value}</text>"#, left - 6.0, y(value) + 4.0)?;
+        writeln!(
+            svg,
+            r#"<text x="{}" y="{:.1}" text-anchor="end">{value}</text>"#,
+            left - 6.0,
+            y(value) + 4.0
+        )?;
     }
     let step = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
     let step = step.into_iter().find(|step| seconds / step <= 14.0).unwrap_or(3600.0);
     for tick in 0..=(seconds / step) as usize {
         let time = tick as f64 * step;
         let clock = format!("{}:{:02}", time as usize / 60, time as usize % 60);
-        writeln!(svg, r#"<text x="{:.1}" y="{}" text-anchor="middle">{clock}</text>"#, x(time), height + 28.0)?;
+        writeln!(
+            svg,
+            r#"<text x="{:.1}" y="{}" text-anchor="middle">{clock}</text>"#,
+            x(time),
+            height + 28.0
+        )?;
     }
     writeln!(svg, "</svg>")
 }
@@ -109,7 +119,8 @@ mod tests {
         };
         let svg = picture(&heard, 0.5).unwrap();
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
-        for part in ["data:image/png;base64", "<polyline", "1.0 s to 2.0 s, 90 %", "0:04", "stroke-dasharray"] {
+        for part in ["data:image/png;base64", "<polyline", "1.0 s to 2.0 s, 90 %", "0:04", "stroke-dasharray"]
+        {
             assert!(svg.contains(part), "{part} is not in {svg}");
         }
         heard.spectrogram = None;

@@ -148,7 +148,9 @@ impl Contender {
             return Err("augment changes patches; sequences are learnt as they are".into());
         }
         if self.front_end.kind == Kind::Leglaive && (self.augment.pitch > 0.0 || self.augment.filter > 0.0) {
-            return Err("augment.pitch and filter need a front end whose bands come once: not leglaive".into());
+            return Err(
+                "augment.pitch and filter need a front end whose bands come once: not leglaive".into()
+            );
         }
         if self.epoch_examples == Some(0) {
             return Err("epoch_examples must be at least 1; leave it out for all".into());

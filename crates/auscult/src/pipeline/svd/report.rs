@@ -214,7 +214,8 @@ fn stress(results: &Results, first: &str) -> Markup {
 /// Table 2, ours beside it where the model has a name of the paper's.
 fn paper(results: &Results) -> Markup {
     let ours = |name: &str| {
-        let score = results.scores.iter().find(|score| score.model == name && score.scheme == results.headline);
+        let score =
+            results.scores.iter().find(|score| score.model == name && score.scheme == results.headline);
         percent(score.and_then(|score| score.metrics.get("plain_accuracy")))
     };
     html! {

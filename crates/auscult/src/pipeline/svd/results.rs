@@ -325,12 +325,8 @@ pub(crate) fn write(
     }
     let manifests: Vec<String> =
         recipe.data.manifests().iter().map(|path| path.display().to_string()).collect();
-    let metrics = Metrics {
-        pipeline: super::NAME.into(),
-        run: run.name(),
-        manifest: manifests.join(", "),
-        metrics,
-    };
+    let metrics =
+        Metrics { pipeline: super::NAME.into(), run: run.name(), manifest: manifests.join(", "), metrics };
     files::write_json(&run.path("metrics.json"), &metrics)?;
     let mut table = csv::Writer::from_writer(Vec::new());
     let header = ["scheme", "split", "seed", "model", "path", "time_s", "sung", "probability"];

@@ -71,19 +71,27 @@ mod tests {
 
     #[test]
     fn segments_have_their_mean_and_stay_within_the_song() {
-        let options =
-            SegmentOptions { shortest_pause: 0.0, shortest_segment: 0.0, ..SegmentOptions::new(Decision::PLAIN) };
+        let options = SegmentOptions {
+            shortest_pause: 0.0,
+            shortest_segment: 0.0,
+            ..SegmentOptions::new(Decision::PLAIN)
+        };
         let segments = options.segments(&[0.9, 0.7, 0.1, 0.2, 0.6, 0.8], 1.0, 5.2).unwrap();
         assert_eq!(segments.len(), 2);
         assert_eq!((segments[0].start, segments[0].end), (0.0, 1.5));
         assert_eq!((segments[1].start, segments[1].end), (3.5, 5.2));
-        assert!((segments[0].probability - 0.8).abs() < 1e-12 && (segments[1].probability - 0.7).abs() < 1e-12);
+        assert!(
+            (segments[0].probability - 0.8).abs() < 1e-12 && (segments[1].probability - 0.7).abs() < 1e-12
+        );
     }
 
     #[test]
     fn pauses_are_bridged_and_blips_dropped() {
-        let options =
-            SegmentOptions { shortest_pause: 1.5, shortest_segment: 2.5, ..SegmentOptions::new(Decision::PLAIN) };
+        let options = SegmentOptions {
+            shortest_pause: 1.5,
+            shortest_segment: 2.5,
+            ..SegmentOptions::new(Decision::PLAIN)
+        };
         let found = options.segments(&[0.9, 0.1, 0.9, 0.9, 0.0, 0.0, 0.0, 0.9, 0.0], 1.0, 9.0).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].start, found[0].end), (0.0, 3.5));

@@ -127,7 +127,8 @@ fn melody(sample_rate: f64, vibrato_hz: f64, vibrato_semitones: f64) -> Vec<f32>
     const SCALE: [i32; 8] = [0, 2, 3, 5, 7, 8, 10, 12];
     const NOTE_SECONDS: f64 = 0.8;
     let mut random = Random::keyed(&[8, 1]);
-    let notes: Vec<i32> = (0..(SECONDS / NOTE_SECONDS) as usize + 1).map(|_| SCALE[random.below(8)]).collect();
+    let notes: Vec<i32> =
+        (0..(SECONDS / NOTE_SECONDS) as usize + 1).map(|_| SCALE[random.below(8)]).collect();
     let mut phase = 0.0;
     (0..(SECONDS * sample_rate) as usize)
         .map(|sample| {

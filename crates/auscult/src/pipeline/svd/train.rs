@@ -209,7 +209,8 @@ impl Dataset {
 
     /// Hash of paths and features.
     fn fingerprint(&self) -> String {
-        let keys = self.sets.iter().flat_map(|set| set.features.iter().map(|features| features.key.as_bytes()));
+        let keys =
+            self.sets.iter().flat_map(|set| set.features.iter().map(|features| features.key.as_bytes()));
         let paths = self.songs.iter().map(|song| song.path.as_os_str().as_encoded_bytes());
         fingerprint(&paths.chain(keys).collect::<Vec<_>>())
     }
@@ -374,7 +375,8 @@ impl<'a> Trainer<'a> {
             Classifier::new(&contender.network, &shape, &classes, seed, self.device).map_err(failed)?;
         let params = contender.training.clone().seed(seed);
         let (history, cost) = {
-            let train = examples(contender, training, &scaling, contender.augment, contender.epoch_examples, seed);
+            let train =
+                examples(contender, training, &scaling, contender.augment, contender.epoch_examples, seed);
             let every = Window { hop: contender.window.hop * VALIDATION_SPARSER, ..contender.window };
             let sparse = Contender { window: every, ..contender.clone() };
             let valid = self.data.materials(front_end, &split.valid)?;
@@ -393,9 +395,10 @@ impl<'a> Trainer<'a> {
             },
         };
         let hop = self.recipe.protocol.test_hop;
-        let validation = split.valid.iter().map(|&song| {
-            Ok((self.probabilities(&model, song)?, self.data.truth(front_end, song, hop)?))
-        });
+        let validation = split
+            .valid
+            .iter()
+            .map(|&song| Ok((self.probabilities(&model, song)?, self.data.truth(front_end, song, hop)?)));
         let validation: Vec<(Vec<f64>, Vec<bool>)> = validation.collect::<Result<_>>()?;
         model.preparation.decision = Decision::choose(&validation, self.hop_seconds(front_end))?;
         Ok((model, cost, history))
@@ -488,7 +491,8 @@ fn fit_classifier(
     let end =
         history.epochs.last().map_or(String::new(), |last| format!("training loss {:.3}", last.train_loss));
     observer.end(&end);
-    let sum = |part: fn(&auscult_models_tch::EpochRecord) -> f64| history.epochs.iter().map(part).sum::<f64>();
+    let sum =
+        |part: fn(&auscult_models_tch::EpochRecord) -> f64| history.epochs.iter().map(part).sum::<f64>();
     let cost = Cost {
         step_seconds: step_seconds / f64::from(taken.max(1)),
         data_wait: sum(|record| record.data_wait_seconds) / sum(|record| record.seconds).max(1e-9),

@@ -27,6 +27,7 @@
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
 //! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//! | | svd: songs to singing | paper 003 |
 //!
 //! # Features
 //! * `cli` (default): the `auscult` command.

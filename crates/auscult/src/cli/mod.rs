@@ -6,6 +6,8 @@ mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod manifest;
+#[cfg(feature = "torch")]
 mod places;
 #[cfg(feature = "torch")]
 mod progress;
@@ -13,6 +15,8 @@ mod progress;
 mod runs;
 mod score;
 mod shell;
+#[cfg(feature = "torch")]
+mod singing;
 
 use std::process::ExitCode;
 
@@ -40,6 +44,12 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Write the manifest of a corpus as it is published.
+    #[cfg(feature = "torch")]
+    Manifest(manifest::ManifestArguments),
+    /// Find where somebody sings in songs: segments with their probability.
+    #[cfg(feature = "torch")]
+    Singing(singing::SingingArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
     /// Say what there is on this machine, and how to mend what is not.
@@ -58,6 +68,10 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Manifest(arguments) => manifest::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Singing(arguments) => singing::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]

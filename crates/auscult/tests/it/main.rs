@@ -11,5 +11,7 @@ mod killing;
 mod listening;
 mod long_files;
 mod shell;
+mod singing;
+mod songs;
 mod support;
 mod training;

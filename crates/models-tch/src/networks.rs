@@ -3,11 +3,13 @@
 mod avian;
 mod bird_resnet;
 mod mlp;
+pub(crate) mod unet;
 
 use serde::{Deserialize, Serialize};
 use tch::nn;
 
 pub use bird_resnet::BirdResNetParams;
+pub use unet::UNetParams;
 
 use crate::error::{Error, Result};
 use crate::layers::Layer;

@@ -1,7 +1,7 @@
 //! The same numbers as PyTorch, from the same files; `tests/golden/generate.py` is the other side.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use auscult_models_tch::{Classifier, Device, Network};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -22,7 +22,7 @@ struct Case {
     logits: Vec<f32>,
 }
 
-fn golden_path(name: &str) -> PathBuf {
+pub(crate) fn golden_path(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect()
 }
 
@@ -31,15 +31,20 @@ fn golden() -> Golden {
 }
 
 /// The numbers of `generate.py`'s function of the same name.
-fn formula(count: usize, salt: f64) -> Vec<f32> {
+pub(crate) fn formula(count: usize, salt: f64) -> Vec<f32> {
     (0..count).map(|index| ((index % 1009).pow(2) as f64 * 0.7 + salt).sin() as f32).collect()
 }
 
-/// Replaces the weights of a saved classifier by the formula's.
+/// Replaces the weights of a classifier by the formula's.
 fn set_by_formula(classifier: &mut Classifier) {
     let folder = tempfile::tempdir().unwrap();
     classifier.save(&folder.path().join("model"), &serde_json::Value::Null).unwrap();
-    let path = folder.path().join("model.safetensors");
+    classifier.load_weights(&rewritten_by_formula(folder.path())).unwrap();
+}
+
+/// Replaces the numbers of the saved `model.safetensors` in `folder` by the formula's.
+pub(crate) fn rewritten_by_formula(folder: &Path) -> PathBuf {
+    let path = folder.join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let shapes: BTreeMap<&str, Vec<usize>> =
@@ -62,7 +67,7 @@ fn set_by_formula(classifier: &mut Classifier) {
         .iter()
         .map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap()));
     std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
-    classifier.load_weights(&path).unwrap();
+    path
 }
 
 /// Greatest difference between our probabilities and the softmax of the golden logits.

@@ -75,6 +75,7 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 
+    #[cfg(feature = "torch")]
     pub(crate) fn part<E>(context: impl Into<String>) -> impl FnOnce(E) -> Self
     where
         E: std::error::Error + Send + Sync + 'static,

@@ -1,6 +1,8 @@
 //! Run folders: one training with all it was made from and all it gave.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,6 +14,8 @@ use crate::{Error, Result, files};
 pub struct Run {
     folder: PathBuf,
     about: About,
+    /// Held while this process trains: two that write the same files would spoil both.
+    _lock: Option<Arc<File>>,
 }
 
 /// What `run.json` holds.
@@ -75,14 +79,16 @@ pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
 
 impl Run {
     /// Creates `runs/PIPELINE/RECIPE-HASH8`, or goes on with it where the same recipe on the same data was
-    /// begun before; either way `runs/PIPELINE/latest` points to it.
+    /// begun before; either way `runs/PIPELINE/latest` points to it. The folder is this process's until the run and
+    /// its clones are dropped.
     ///
     /// # Errors
-    /// [`Error::Io`] where the folder cannot be written.
+    /// [`Error::Io`] where the folder cannot be written; [`Error::Run`] where another process works in it.
     pub fn open_or_create(runs: &Path, pipeline: &str, recipe: &str, fingerprint: &str) -> Result<Self> {
         let folder = runs.join(pipeline).join(Self::name_of(recipe, fingerprint));
+        let lock = lock(&folder)?;
         let run = match files::read_json::<About>(&folder.join("run.json"))? {
-            Some(about) => Self { folder, about },
+            Some(about) => Self { folder, about, _lock: lock },
             None => {
                 let about = About {
                     pipeline: pipeline.into(),
@@ -91,7 +97,7 @@ impl Run {
                     environment: Environment::here(),
                 };
                 files::write_json(&folder.join("run.json"), &about)?;
-                Self { folder, about }
+                Self { folder, about, _lock: lock }
             }
         };
         run.point_latest()?;
@@ -130,7 +136,7 @@ impl Run {
                 .into(),
         })?;
         let folder = folder.canonicalize().map_err(Error::io("read", folder))?;
-        Ok(Self { folder, about })
+        Ok(Self { folder, about, _lock: None })
     }
 
     /// The folder.
@@ -149,6 +155,17 @@ impl Run {
     #[must_use]
     pub fn about(&self) -> &About {
         &self.about
+    }
+
+    /// `results.json`, which comes last and marks the run as complete.
+    ///
+    /// # Errors
+    /// [`Error::Run`] where the run is not finished.
+    pub(crate) fn results<R: serde::de::DeserializeOwned>(&self) -> Result<R> {
+        files::read_json(&self.path("results.json"))?.ok_or_else(|| Error::Run {
+            path: self.folder.clone(),
+            problem: "the run is not finished; run the same command again and it goes on".into(),
+        })
     }
 
     /// The run's name, e.g. `mini-1a2b3c4d`.
@@ -173,6 +190,23 @@ impl Run {
     }
 }
 
+/// Takes the run folder for this process; the system gives it back however the process ends. None where folders
+/// cannot be locked (Windows, some network file systems): that is no reason not to train there.
+fn lock(folder: &Path) -> Result<Option<Arc<File>>> {
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let Ok(handle) = File::open(folder) else { return Ok(None) };
+    match handle.try_lock() {
+        Ok(()) => Ok(Some(Arc::new(handle))),
+        Err(TryLockError::WouldBlock) => Err(Error::Run {
+            path: folder.into(),
+            problem:
+                "another process is at work here; let it finish, or stop it and run the same command again"
+                    .into(),
+        }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,8 +215,12 @@ mod tests {
     fn runs_are_found_again_and_latest_follows() {
         let runs = tempfile::tempdir().unwrap();
         let first = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
-        let again = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
-        assert_eq!(first.about(), again.about());
+        let about = first.about().clone();
+        let error = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap_err().to_string();
+        assert!(error.contains("another process"), "{error}");
+        drop(first);
+        let first = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
+        assert_eq!(first.about(), &about);
         assert_eq!(first.name(), "mini-01234567");
         let second = Run::open_or_create(runs.path(), "birds", "best", "abcdef0123").unwrap();
         let latest = Run::open(runs.path(), "birds", Path::new("latest")).unwrap();

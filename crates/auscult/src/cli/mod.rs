@@ -11,22 +11,20 @@ mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
-#[cfg(feature = "torch")]
-mod tables;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Machine listening: machines, birds, speakers, singers, songs.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "auscult", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]

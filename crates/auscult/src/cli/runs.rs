@@ -3,34 +3,27 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
-use auscult::pipeline::birds;
-use clap::{Args, ValueEnum};
+use auscult::pipeline::{EvaluateOptions, PIPELINES, Pipeline, RecipeChoice, TrainOptions, find};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
 use super::places::{Compute, open_run};
 use super::progress::Progress;
-use super::{say, tables};
+use super::say;
 
-/// The pipelines there are.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Pipeline {
-    /// Which bird is that?
-    Birds,
-}
-
-impl Pipeline {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Birds => "birds",
-        }
-    }
+/// Reads the name of a pipeline.
+fn pipeline() -> impl clap::builder::TypedValueParser<Value = &'static dyn Pipeline> {
+    let known = PIPELINES.iter().map(|pipeline| PossibleValue::new(pipeline.name()).help(pipeline.about()));
+    PossibleValuesParser::new(known)
+        .try_map(|name| find(&name).ok_or_else(|| format!("there is no pipeline `{name}`")))
 }
 
 /// Arguments of `auscult train`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(super) struct TrainArguments {
     /// Which pipeline
-    pipeline: Pipeline,
+    #[arg(value_parser = pipeline())]
+    pipeline: &'static dyn Pipeline,
     /// Recipe: a name (mini, best, paper) or a TOML file
     #[arg(long, default_value = "mini")]
     recipe: String,
@@ -48,14 +41,15 @@ pub(super) struct TrainArguments {
 }
 
 /// Arguments of `auscult eval`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(super) struct EvalArguments {
     /// Which pipeline
-    pipeline: Pipeline,
+    #[arg(value_parser = pipeline())]
+    pipeline: &'static dyn Pipeline,
     /// Run folder or `latest`
     #[arg(long, default_value = "latest")]
     run: PathBuf,
-    /// CSV with the columns `path` and `species`
+    /// CSV with the columns the guide of the pipeline names (birds: `path`, `species`)
     #[arg(long)]
     manifest: PathBuf,
     /// Folder the paths are relative to [default: the manifest's]
@@ -87,72 +81,55 @@ pub(super) struct ReportArguments {
 
 pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    let compute = &arguments.compute;
+    let (pipeline, compute) = (arguments.pipeline, &arguments.compute);
+    let options = TrainOptions {
+        runs: compute.runs.clone(),
+        cache: compute.cache(),
+        device: compute.device,
+        skip_bad: arguments.skip_bad,
+    };
     let mut progress = Progress::new();
-    match arguments.pipeline {
-        Pipeline::Birds => {
-            let options = birds::TrainOptions {
-                runs: compute.runs.clone(),
-                cache: compute.cache(),
-                device: compute.device,
-                skip_bad: arguments.skip_bad,
-            };
-            let (name, recipe) = match &arguments.resume {
-                None => birds::Recipe::read(&arguments.recipe, &arguments.settings)?,
-                Some(run) => {
-                    let run = open_run(&compute.runs, arguments.pipeline.name(), run)?;
-                    let recipe = birds::Recipe::read(&run.path("recipe.toml").display().to_string(), &[])?.1;
-                    let name = run.about().recipe.clone();
-                    ensure!(
-                        birds::run_name(&name, &recipe, &options)? == run.name(),
-                        "{} cannot go on: the manifest, auscult's version or --skip-bad has changed since it was \
-                         begun; undo that, or train anew with --recipe",
-                        run.folder().display()
-                    );
-                    (name, recipe)
-                }
-            };
-            let run = birds::train(&name, &recipe, &options, &mut progress)?;
-            let text = std::fs::read_to_string(run.path("results.json")).context("results.json")?;
-            tables::results(&serde_json::from_str(&text)?, &mut std::io::stdout().lock())?;
-            say(&format!("run: {}", run.folder().display()));
+    let run = match &arguments.resume {
+        Some(run) => {
+            pipeline.resume(&open_run(&compute.runs, pipeline.name(), run)?, &options, &mut progress)?
         }
-    }
+        None => {
+            let choice = RecipeChoice {
+                recipe: arguments.recipe.clone(),
+                settings: arguments.settings.clone(),
+                name: None,
+            };
+            pipeline.train(&choice, &options, &mut progress)?
+        }
+    };
+    std::io::stdout().lock().write_all(pipeline.summary(&run)?.as_bytes())?;
+    say(&format!("run: {}", run.folder().display()));
     Ok(())
 }
 
 pub(super) fn eval(arguments: &EvalArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    let compute = &arguments.compute;
-    let run = open_run(&compute.runs, arguments.pipeline.name(), &arguments.run)?;
+    let (pipeline, compute) = (arguments.pipeline, &arguments.compute);
+    let run = open_run(&compute.runs, pipeline.name(), &arguments.run)?;
     let beside = || arguments.manifest.parent().unwrap_or(Path::new("")).to_path_buf();
-    let mut progress = Progress::new();
-    match arguments.pipeline {
-        Pipeline::Birds => {
-            let options = birds::EvaluateOptions {
-                manifest: arguments.manifest.clone(),
-                root: arguments.root.clone().unwrap_or_else(beside),
-                cache: compute.cache(),
-                device: compute.device,
-                skip_bad: arguments.skip_bad,
-            };
-            let evaluation = birds::evaluate(&run, &options, &mut progress)?;
-            let json = serde_json::to_string_pretty(&evaluation.metrics)? + "\n";
-            if let Some(output) = &arguments.output {
-                auscult::write_file(output, &json)?;
-            }
-            let mut out = std::io::stdout().lock();
-            if arguments.json {
-                out.write_all(json.as_bytes())?;
-            } else {
-                tables::metrics(&evaluation.metrics, &mut out)?;
-            }
-            if evaluation.skipped > 0 {
-                say(&format!("{} recordings were left out", evaluation.skipped));
-            }
-            say(&format!("written: {}", evaluation.folder.join("metrics.json").display()));
-        }
+    let options = EvaluateOptions {
+        manifest: arguments.manifest.clone(),
+        root: arguments.root.clone().unwrap_or_else(beside),
+        cache: compute.cache(),
+        device: compute.device,
+        skip_bad: arguments.skip_bad,
+    };
+    let evaluation = pipeline.evaluate(&run, &options, &mut Progress::new())?;
+    let json = serde_json::to_string_pretty(&evaluation.metrics)? + "\n";
+    if let Some(output) = &arguments.output {
+        auscult::write_file(output, &json)?;
     }
+    let text = if arguments.json { json } else { evaluation.metrics.table() };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    if evaluation.skipped > 0 {
+        say(&format!("{} recordings were left out", evaluation.skipped));
+    }
+    say(&format!("written: {}", evaluation.folder.join("metrics.json").display()));
     Ok(())
 }
 

@@ -5,6 +5,23 @@
 //! * `train`: recipe to run folder, resuming where it was left;
 //! * `evaluate`: run and manifest to scores with intervals;
 //! * `infer`: run and files to what a person uses.
+//!
+//! The commands open them through [`Pipeline`], and find them in [`PIPELINES`].
+
+mod doors;
+mod metrics;
 
 pub mod birds;
 pub mod recipe;
+
+pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
+pub use metrics::{Figure, Metrics};
+
+/// Every pipeline, by name.
+pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds];
+
+/// The pipeline of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Pipeline> {
+    PIPELINES.iter().copied().find(|pipeline| pipeline.name() == name)
+}

@@ -10,8 +10,7 @@ use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::pipeline::birds;
-use crate::{Error, Result, Run, files};
+use crate::{Error, Result, Run, files, pipeline};
 
 const STYLE: &str = "
 :root{--ink:#1c2330;--dim:#5d6778;--line:#dfe3ea;--accent:#1f6f8b;--wash:#f5f7fa}
@@ -74,11 +73,11 @@ pub(crate) fn data_uri(media_type: &str, bytes: &[u8]) -> String {
 /// # Errors
 /// [`Error::Run`] for runs that are not finished; [`Error::Io`] where the page cannot be written.
 pub fn write_report(runs: &[Run], output: &Path) -> Result<()> {
-    let sections = runs.iter().map(|run| match run.about().pipeline.as_str() {
-        "birds" => birds::section(run),
-        other => Err(Error::Run {
+    let sections = runs.iter().map(|run| match pipeline::find(&run.about().pipeline) {
+        Some(pipeline) => pipeline.section(run),
+        None => Err(Error::Run {
             path: run.folder().into(),
-            problem: format!("no report is known for `{other}` runs"),
+            problem: format!("no report is known for `{}` runs", run.about().pipeline),
         }),
     });
     let sections = sections.collect::<Result<Vec<Markup>>>()?;

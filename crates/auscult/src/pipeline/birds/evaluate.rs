@@ -6,42 +6,17 @@ use std::path::{Path, PathBuf};
 use auscult_eval_metrics::{
     Bootstrap, ClassificationReport, confusion_matrix, mean_average_precision, top_k_accuracy,
 };
-use auscult_models_tch::Device;
 use ndarray::{Array2, Axis};
 
 use super::features::prepare;
 use super::model::BirdModel;
-use super::results::{Figure, Metrics, highest};
+use super::results::highest;
 use super::{Recording, read_manifest};
 use crate::observer::Observer;
-use crate::run::{Run, fingerprint};
+use crate::pipeline::doors::{EvaluateOptions, Evaluation, evaluation_folder};
+use crate::pipeline::metrics::{Figure, Metrics};
+use crate::run::Run;
 use crate::{Error, Result, files, report};
-
-/// What to score, with which run.
-#[derive(Clone, Debug)]
-pub struct EvaluateOptions {
-    /// Labels: columns `path`, `species`.
-    pub manifest: PathBuf,
-    /// Folder the paths are relative to.
-    pub root: PathBuf,
-    /// Folder of the feature cache.
-    pub cache: PathBuf,
-    /// Processor or GPU.
-    pub device: Device,
-    /// Leave out (and count) recordings that cannot be read or whose species the model does not know.
-    pub skip_bad: bool,
-}
-
-/// What [`evaluate`] found and where it is written.
-#[derive(Clone, Debug)]
-pub struct Evaluation {
-    /// The scores.
-    pub metrics: Metrics,
-    /// Folder with `metrics.json`, `predictions.csv` and `confusion.svg`.
-    pub folder: PathBuf,
-    /// Recordings left out.
-    pub skipped: usize,
-}
 
 /// Scores `run` on a manifest; writes into `RUN/eval/NAME/`, and `RUN/metrics.json` follows the latest
 /// evaluation.
@@ -166,9 +141,7 @@ fn write(
     metrics: &Metrics,
 ) -> Result<PathBuf> {
     let species = model.species();
-    let bytes = std::fs::read(manifest).map_err(Error::io("read", manifest))?;
-    let stem = manifest.file_stem().map_or_else(|| "manifest".into(), |stem| stem.to_string_lossy());
-    let folder = run.path("eval").join(format!("{stem}-{}", &fingerprint(&[&bytes])[..8]));
+    let folder = evaluation_folder(run, manifest)?;
     let mut table = csv::Writer::from_writer(Vec::new());
     let failed = |error| Error::part("predictions.csv")(error);
     let fixed = ["path", "species", "predicted", "right"].map(str::to_owned);

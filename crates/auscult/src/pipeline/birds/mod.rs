@@ -24,12 +24,13 @@ mod recipe;
 mod report;
 mod results;
 mod splits;
+mod summary;
 mod train;
 
 use std::path::{Path, PathBuf};
 
 pub use augment::Augment;
-pub use evaluate::{EvaluateOptions, Evaluation, evaluate};
+pub use evaluate::evaluate;
 pub use features::{FeatureExtractor, Features, FrontEnd, Level, prepare};
 pub use infer::{Detection, Heard, InferOptions, Listener, Summary, infer};
 pub use model::{BirdModel, Windows};
@@ -37,12 +38,60 @@ pub use naive_bayes::GaussianNaiveBayes;
 pub use patches::{Combine, Normalisation, Padding, Picture, Scaling, Window};
 pub use recipe::{Baseline, Contender, Data, Protocol, RECIPES, Recipe};
 pub use report::section;
-pub use results::{Comparison, Figure, Metrics, Results, Score, SpeciesScore};
+pub use results::{Comparison, Results, Score, SpeciesScore};
 pub use splits::{Split, recordist_disjoint_folds, stratified_shuffle_splits};
-pub use train::{Scheme, TrainOptions, run_name, train};
+pub use summary::summary;
+pub use train::{Scheme, run_name, train};
 
-use crate::Result;
+use super::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
 use crate::table::Table;
+use crate::{Observer, Result, Run};
+
+/// The pipeline as the commands see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Birds;
+
+impl Pipeline for Birds {
+    fn name(&self) -> &'static str {
+        "birds"
+    }
+
+    fn about(&self) -> &'static str {
+        "which species sings in a recording"
+    }
+
+    fn run_name(&self, choice: &RecipeChoice, options: &TrainOptions) -> Result<String> {
+        let (name, recipe) = Recipe::choose(choice)?;
+        run_name(&name, &recipe, options)
+    }
+
+    fn train(
+        &self,
+        choice: &RecipeChoice,
+        options: &TrainOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Run> {
+        let (name, recipe) = Recipe::choose(choice)?;
+        train(&name, &recipe, options, observer)
+    }
+
+    fn evaluate(
+        &self,
+        run: &Run,
+        options: &EvaluateOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Evaluation> {
+        evaluate(run, options, observer)
+    }
+
+    fn summary(&self, run: &Run) -> Result<String> {
+        Ok(summary(&run.results()?))
+    }
+
+    fn section(&self, run: &Run) -> Result<maud::Markup> {
+        section(run)
+    }
+}
 
 /// A row of a manifest.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::augment::Augment;
 use super::features::{FeatureExtractor, FrontEnd};
 use super::patches::{Normalisation, Window};
+use crate::pipeline::RecipeChoice;
 use crate::{Error, Result};
 
 /// The recipes that come along, by name.
@@ -167,6 +168,12 @@ impl Recipe {
         let (short, recipe): (String, Self) = super::super::recipe::read(name, RECIPES, settings)?;
         recipe.check().map_err(|problem| Error::Recipe { name: name.into(), problem })?;
         Ok((short, recipe))
+    }
+
+    /// The recipe a command line chooses, and what its run is called after.
+    pub(crate) fn choose(choice: &RecipeChoice) -> Result<(String, Self)> {
+        let (name, recipe) = Self::read(&choice.recipe, &choice.settings)?;
+        Ok((choice.name.clone().unwrap_or(name), recipe))
     }
 
     fn check(&self) -> Result<(), String> {

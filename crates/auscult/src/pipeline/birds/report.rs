@@ -7,12 +7,13 @@ use ndarray::Array2;
 
 use super::features::FeatureExtractor;
 use super::recipe::Recipe;
-use super::results::{Figure, Results, Score, SpeciesScore};
+use super::results::{Results, Score, SpeciesScore};
 use super::train::Scheme;
 use super::{Recording, read_manifest};
+use crate::pipeline::metrics::Figure;
 use crate::report::{Scatter, Series, confusion_matrix, data_uri, figure, heat_map, lines, scatter};
 use crate::table::Table;
-use crate::{Error, Result, Run, files};
+use crate::{Error, Result, Run};
 
 /// Paper 001: figure, value.
 const PAPER: [(&str, f64); 8] = [
@@ -31,10 +32,7 @@ const PAPER: [(&str, f64); 8] = [
 /// # Errors
 /// [`Error::Run`] where the run is not finished.
 pub fn section(run: &Run) -> Result<Markup> {
-    let results: Results = files::read_json(&run.path("results.json"))?.ok_or_else(|| Error::Run {
-        path: run.folder().into(),
-        problem: "the run is not finished; run the same command again and it goes on".into(),
-    })?;
+    let results: Results = run.results()?;
     let toml = std::fs::read_to_string(run.path("recipe.toml"))
         .map_err(Error::io("read", run.path("recipe.toml")))?;
     let recipe: Recipe = toml::from_str(&toml).map_err(Error::part("recipe.toml"))?;

@@ -3,39 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use auscult_eval_metrics::{
-    Bootstrap, ClassificationReport, Interval, confusion_matrix, mcnemar, top_k_accuracy,
-};
+use auscult_eval_metrics::{Bootstrap, ClassificationReport, confusion_matrix, mcnemar, top_k_accuracy};
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 use super::Recording;
 use super::recipe::Recipe;
 use super::train::{CurvePoint, Dataset, Predictions, Scheme};
+use crate::pipeline::metrics::{Figure, Metrics};
 use crate::run::Run;
 use crate::{Error, Result, files};
 
 /// Resamples for intervals.
 const RESAMPLES: usize = 2000;
-
-/// A figure with its 95 % interval.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Figure {
-    /// The estimate.
-    pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-    /// Recordings behind it.
-    pub n: usize,
-}
-
-impl Figure {
-    pub(crate) fn new(interval: &Interval, n: usize) -> Self {
-        Self { value: interval.value, low: interval.low, high: interval.high, n }
-    }
-}
 
 /// The scores of one model under one scheme, all splits and seeds pooled.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -334,19 +314,6 @@ fn correlation(points: &[(f64, f64)]) -> Option<f64> {
     let cross = product(&|p| (p.0 - x) * (p.1 - y));
     let scale = (product(&|p| (p.0 - x).powi(2)) * product(&|p| (p.1 - y).powi(2))).sqrt();
     (points.len() > 2 && scale > 1e-12).then(|| cross / scale)
-}
-
-/// The `metrics.json` every pipeline writes.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Metrics {
-    /// `birds`.
-    pub pipeline: String,
-    /// The run's name.
-    pub run: String,
-    /// The manifest that was scored.
-    pub manifest: String,
-    /// By name in snake_case.
-    pub metrics: BTreeMap<String, Figure>,
 }
 
 /// Writes `metrics.json`, `predictions.csv` and, last, `results.json`, which marks the run as complete.

@@ -2,7 +2,7 @@
 //! (paper 001, 3.2 to 4.1). Each piece of work is a job with a file of its own, so that a killed run goes
 //! on where it was.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use auscult_models_tch::{Classifier, Device, Network, OptimizerParams, TrainParams, train_classifier};
 use ndarray::{Array1, Array2, Axis};
@@ -19,22 +19,10 @@ use super::results::{self, Results};
 use super::splits::{Split, recordist_disjoint_folds, stratified_shuffle_splits};
 use super::{Recording, read_manifest};
 use crate::observer::Observer;
+use crate::pipeline::doors::TrainOptions;
 use crate::random::Random;
 use crate::run::{Run, fingerprint};
 use crate::{Error, Result, files};
-
-/// Where and how to compute; none of it changes the recipe.
-#[derive(Clone, Debug)]
-pub struct TrainOptions {
-    /// Folder of all runs.
-    pub runs: PathBuf,
-    /// Folder of the feature cache.
-    pub cache: PathBuf,
-    /// Processor or GPU.
-    pub device: Device,
-    /// Leave out recordings that cannot be used instead of stopping at the first.
-    pub skip_bad: bool,
-}
 
 /// How a part of the recordings came to be tested.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]

@@ -11,6 +11,8 @@ mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
+#[cfg(feature = "torch")]
+mod separate;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,9 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Part songs into voice and accompaniment
+    #[cfg(feature = "torch")]
+    Separate(separate::SeparateArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
 }
@@ -57,6 +62,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::Separate(arguments) => separate::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -92,17 +92,26 @@ pub(crate) fn on_own_spectrogram(
             (vocals, others)
         }
     };
-    // The bins the network does not see: below, and above, are the accompaniment's.
+    // The bins the network does not see, below and above, are the accompaniment's; so is the silence at the end.
     let whole = |masks: &Array2<f32>, outside: f32| {
-        let mut whole = Array2::from_elem((masks.nrows(), stft.n_bins()), outside);
-        whole.slice_mut(s![.., 1..=front_end.bins]).assign(masks);
+        let frames = stft.frames(samples.len() + stft.params().n_fft);
+        let mut whole = Array2::from_elem((frames, stft.n_bins()), outside);
+        whole.slice_mut(s![..masks.nrows(), 1..=front_end.bins]).assign(masks);
         whole
     };
-    let spectrum = stft.forward(samples).map_err(Error::part("the network's spectrogram"))?;
+    let spectrum = followed_by_silence(&stft, samples)?;
     Ok(Stems {
         vocals: resynthesis(&stft, &spectrum, &whole(&vocals, 0.0), samples.len())?,
         accompaniment: resynthesis(&stft, &spectrum, &whole(&accompaniment, 1.0), samples.len())?,
     })
+}
+
+/// The spectrogram of samples and a window of silence: with a hop of three quarters of a window, the last samples would
+/// hardly be covered by any frame, and resynthesis would divide by next to nothing.
+fn followed_by_silence(stft: &Stft<f32>, samples: ArrayView1<f32>) -> Result<Array2<Complex<f32>>> {
+    let mut padded = Array1::zeros(samples.len() + stft.params().n_fft);
+    padded.slice_mut(s![..samples.len()]).assign(&samples);
+    stft.forward(padded.view()).map_err(Error::part("a spectrogram"))
 }
 
 fn resynthesis(
@@ -148,8 +157,7 @@ pub fn of_baseline(baseline: Baseline, song: &Sound, front_end: &FrontEnd) -> Re
             StftParams::new(n_fft).plan().map_err(Error::part("the song's transform"))?
         }
     };
-    let transform =
-        |samples: ArrayView1<f32>| stft.forward(samples).map_err(Error::part("the song's transform"));
+    let transform = |samples: ArrayView1<f32>| followed_by_silence(&stft, samples);
     let (channels, length) = song.mixture.dim();
     let mut stems = Stems {
         vocals: Array2::zeros((channels, length)),

@@ -63,12 +63,11 @@ impl Compressed {
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|e| refused(path, e))?;
 
-        let audio = |track: &&Track| track.codec_params.as_ref().is_some_and(|params| params.audio().is_some());
+        let audio =
+            |track: &&Track| track.codec_params.as_ref().is_some_and(|params| params.audio().is_some());
         let chosen = match track {
             Some(index) => demuxer.tracks().iter().filter(audio).nth(index),
-            None => demuxer
-                .default_track(TrackType::Audio)
-                .or_else(|| demuxer.first_track(TrackType::Audio)),
+            None => demuxer.default_track(TrackType::Audio).or_else(|| demuxer.first_track(TrackType::Audio)),
         };
         let Some((track, parameters)) =
             chosen.and_then(|track| Some((track, track.codec_params.as_ref()?.audio()?)))

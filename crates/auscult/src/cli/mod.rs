@@ -2,6 +2,7 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
@@ -13,10 +14,11 @@ mod runs;
 mod score;
 #[cfg(feature = "torch")]
 mod separate;
+mod shell;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Machine listening: machines, birds, speakers, singers, songs.
 #[derive(Parser)]
@@ -45,6 +47,12 @@ enum Verb {
     Separate(separate::SeparateArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
+    /// Say what there is on this machine, and how to mend what is not.
+    Doctor(doctor::DoctorArguments),
+    /// Print a completion script, e.g. for bash: `source <(auscult completions bash)`.
+    Completions(shell::CompletionsArguments),
+    /// Print the manual page, or write one page a verb.
+    Man(shell::ManArguments),
 }
 
 /// Parses, runs, and turns errors into a message and exit code 1 (2 is for wrong usage).
@@ -64,6 +72,9 @@ pub(crate) fn main() -> ExitCode {
         Verb::Score(arguments) => score::run(arguments),
         #[cfg(feature = "torch")]
         Verb::Separate(arguments) => separate::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
+        Verb::Man(arguments) => shell::man(&arguments, Arguments::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -76,7 +76,8 @@ const MEDLEYDB_VOICES: [&str; 8] = [
 pub fn songs(layout: Layout, root: &Path, manifest: Option<&Path>) -> Result<Vec<Song>> {
     let mut songs = match layout {
         Layout::Manifest => {
-            let manifest = manifest.ok_or_else(|| Error::Data("layout `manifest` needs a manifest".into()))?;
+            let manifest =
+                manifest.ok_or_else(|| Error::Data("layout `manifest` needs a manifest".into()))?;
             read_manifest(manifest, root)?
         }
         Layout::Folders => folders(root, ["vocals", "accompaniment", "mixture"])?,
@@ -151,9 +152,7 @@ fn folders(root: &Path, parts: [&str; 3]) -> Result<Vec<Song>> {
             let files = entries(&root.join(accompaniment))?;
             files.iter().filter(|path| is_sound(path)).map(|path| stem_name(path)).collect()
         }
-        false => {
-            entries(root)?.iter().filter(|path| path.is_dir()).map(|path| file_name(path)).collect()
-        }
+        false => entries(root)?.iter().filter(|path| path.is_dir()).map(|path| file_name(path)).collect(),
     };
     for name in names {
         let part = |part: &str| -> Result<Vec<Stem>> {
@@ -182,11 +181,7 @@ fn two_channels(root: &Path) -> Result<Vec<Song>> {
     for path in entries(folder)?.into_iter().filter(|path| is_sound(path)) {
         let name = stem_name(&path);
         let group = name.split('_').next().unwrap_or(&name).to_owned();
-        let mut song = Song::new(
-            name,
-            vec![Stem::new(&path).channel(2)],
-            vec![Stem::new(&path).channel(1)],
-        );
+        let mut song = Song::new(name, vec![Stem::new(&path).channel(2)], vec![Stem::new(&path).channel(1)]);
         song.group = group;
         songs.push(song);
     }
@@ -272,7 +267,11 @@ fn medleydb(root: &Path) -> Result<Vec<Song>> {
         for MedleyStem { number, instrument, file } in medleydb_stems(&text) {
             let gain = gains.iter().find(|(known, _)| *known == number).map_or(1.0, |(_, gain)| *gain);
             let stem = Stem::new(path.join(format!("{name}_STEMS")).join(file)).gain(gain);
-            if MEDLEYDB_VOICES.contains(&instrument.as_str()) { vocals.push(stem) } else { accompaniment.push(stem) }
+            if MEDLEYDB_VOICES.contains(&instrument.as_str()) {
+                vocals.push(stem)
+            } else {
+                accompaniment.push(stem)
+            }
         }
         if !vocals.is_empty() && !accompaniment.is_empty() {
             let artist = name.split('_').next().unwrap_or(&name).to_owned();
@@ -375,8 +374,10 @@ mod tests {
         let by_song = found(Layout::Folders, &["a/vocals.wav", "a/accompaniment.flac", "b/vocals.wav"]);
         assert_eq!(by_song.len(), 1, "b has no accompaniment");
         assert!(by_song[0].accompaniment[0].path.ends_with("a/accompaniment.flac"));
-        let by_part =
-            found(Layout::Folders, &["vocals/x.wav", "accompaniment/x.mp3", "mixture/x.ogg", "mixture/y.ogg"]);
+        let by_part = found(
+            Layout::Folders,
+            &["vocals/x.wav", "accompaniment/x.mp3", "mixture/x.ogg", "mixture/y.ogg"],
+        );
         assert_eq!((by_part.len(), by_part[0].name.as_str(), by_part[0].mixture.len()), (1, "x", 1));
         let pairs = found(Layout::Pairs, &["original/s.mp3", "instrumental/s.mp3"]);
         assert!(pairs[0].vocals.is_empty() && pairs[0].mixture[0].path.ends_with("original/s.mp3"));
@@ -398,14 +399,18 @@ mod tests {
         let splits: Vec<_> = songs.iter().map(|song| song.split.unwrap()).collect();
         assert_eq!(splits, [Split::Train, Split::Test, Split::Valid]);
         assert_eq!(songs[0].vocals[0].track, Some(5));
-        assert_eq!(songs[0].accompaniment.iter().map(|stem| stem.track).collect::<Vec<_>>(), [2, 3, 4].map(Some));
+        assert_eq!(
+            songs[0].accompaniment.iter().map(|stem| stem.track).collect::<Vec<_>>(),
+            [2, 3, 4].map(Some)
+        );
         let hq = found(Layout::Musdb18Hq, &["test/C - D/vocals.wav"]);
         assert!(hq[0].mixture[0].path.ends_with("test/C - D/mixture.wav"));
     }
 
     #[test]
     fn dsd100_and_ccmixter_are_found() {
-        let songs = found(Layout::Dsd100, &["Sources/Dev/001 - X/vocals.wav", "Sources/Test/002 - Y/vocals.wav"]);
+        let songs =
+            found(Layout::Dsd100, &["Sources/Dev/001 - X/vocals.wav", "Sources/Test/002 - Y/vocals.wav"]);
         assert_eq!(songs.iter().map(|song| song.split).collect::<Vec<_>>(), [None, Some(Split::Test)]);
         assert!(songs[1].mixture[0].path.ends_with("Mixtures/Test/002 - Y/mixture.wav"));
         let songs = found(Layout::Ccmixter, &["Tune/mix.wav", "Tune/source-01.wav", "Tune/source-02.wav"]);

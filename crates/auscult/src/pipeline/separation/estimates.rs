@@ -43,7 +43,11 @@ impl Rendering {
 }
 
 /// The masks of a song at the network's rate, `[source][frame, bin]` in the order of the model's sources.
-pub(crate) fn masks(model: &SeparationModel, samples: ArrayView1<f32>, overlap: f64) -> Result<Vec<Array2<f32>>> {
+pub(crate) fn masks(
+    model: &SeparationModel,
+    samples: ArrayView1<f32>,
+    overlap: f64,
+) -> Result<Vec<Array2<f32>>> {
     let front_end = model.front_end();
     let magnitudes = front_end.magnitudes_of(&front_end.stft()?, samples)?;
     let peak = magnitudes.iter().copied().fold(0.0, f32::max);
@@ -159,10 +163,8 @@ pub fn of_baseline(baseline: Baseline, song: &Sound, front_end: &FrontEnd) -> Re
     };
     let transform = |samples: ArrayView1<f32>| followed_by_silence(&stft, samples);
     let (channels, length) = song.mixture.dim();
-    let mut stems = Stems {
-        vocals: Array2::zeros((channels, length)),
-        accompaniment: Array2::zeros((channels, length)),
-    };
+    let mut stems =
+        Stems { vocals: Array2::zeros((channels, length)), accompaniment: Array2::zeros((channels, length)) };
     for channel in 0..channels {
         let mixture = transform(song.mixture.row(channel))?;
         let voice = transform(vocals.row(channel))?;
@@ -187,7 +189,11 @@ pub fn of_baseline(baseline: Baseline, song: &Sound, front_end: &FrontEnd) -> Re
 }
 
 /// The true share of the voice in each bin the network sees, `[frame, bin]`, for pictures.
-pub(crate) fn ideal_mask(front_end: &FrontEnd, vocals: ArrayView1<f32>, others: ArrayView1<f32>) -> Result<Array2<f32>> {
+pub(crate) fn ideal_mask(
+    front_end: &FrontEnd,
+    vocals: ArrayView1<f32>,
+    others: ArrayView1<f32>,
+) -> Result<Array2<f32>> {
     let stft = front_end.stft()?;
     let (v, o) = (front_end.magnitudes_of(&stft, vocals)?, front_end.magnitudes_of(&stft, others)?);
     let share = |(v, o): (&f32, &f32)| if v + o > 0.0 { v * v / (v * v + o * o) } else { 0.0 };

@@ -26,7 +26,8 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
     let listed = songs.len();
     let heard = overlap(&model.preparation.heard, &songs);
     if !heard.is_empty() {
-        let problem = format!("the run's model was trained on {} of its songs: {}", heard.len(), heard.join(", "));
+        let problem =
+            format!("the run's model was trained on {} of its songs: {}", heard.len(), heard.join(", "));
         if !options.skip_bad {
             return Err(Error::Data(format!("{problem}; leave them out, or pass --skip-bad")));
         }

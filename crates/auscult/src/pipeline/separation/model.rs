@@ -48,7 +48,8 @@ impl SeparationModel {
         if !run.path("model.json").is_file() {
             return Err(Error::Run {
                 path: run.folder().into(),
-                problem: "it has no model: it is not finished; run the same training again and it goes on".into(),
+                problem: "it has no model: it is not finished; run the same training again and it goes on"
+                    .into(),
             });
         }
         Self::load(&run.path("model"), device)

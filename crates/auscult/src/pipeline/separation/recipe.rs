@@ -250,10 +250,10 @@ impl Recipe {
         if seeds.is_empty() {
             return Err("protocol.seeds is empty: give at least one".into());
         }
-        if let Some(seed) =
-            seeds.iter().find(|seed| seeds.iter().filter(|other| other == seed).count() > 1)
-        {
-            return Err(format!("protocol.seeds names seed {seed} twice: the same numbers would count double"));
+        if let Some(seed) = seeds.iter().find(|seed| seeds.iter().filter(|other| other == seed).count() > 1) {
+            return Err(format!(
+                "protocol.seeds names seed {seed} twice: the same numbers would count double"
+            ));
         }
         if let Some(amount) = amounts.iter().find(|amount| !(**amount > 0.0 && **amount < 1.0)) {
             return Err(format!(

@@ -211,5 +211,6 @@ fn masked(spectrum: &Array1<Complex<f32>>, gains: &Array1<f32>) -> Array1<Comple
 
 fn joined(rows: Vec<Vec<f32>>) -> Result<Array2<f32>> {
     let shape = (rows.len(), rows.first().map_or(0, Vec::len));
-    Array2::from_shape_vec(shape, rows.into_iter().flatten().collect()).map_err(Error::part("the voice's samples"))
+    Array2::from_shape_vec(shape, rows.into_iter().flatten().collect())
+        .map_err(Error::part("the voice's samples"))
 }

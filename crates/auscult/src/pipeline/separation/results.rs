@@ -217,10 +217,8 @@ pub(crate) fn spreads(clips: &[&Clip]) -> Result<BTreeMap<String, Spread>> {
 
 /// One minus other on the songs both have.
 fn compare(what: String, one: &[&Clip], other: &[&Clip]) -> Result<Option<Comparison>> {
-    let pairs: Vec<(&Clip, &Clip)> = one
-        .iter()
-        .filter_map(|a| Some((*a, *other.iter().find(|b| a.song == b.song)?)))
-        .collect();
+    let pairs: Vec<(&Clip, &Clip)> =
+        one.iter().filter_map(|a| Some((*a, *other.iter().find(|b| a.song == b.song)?))).collect();
     if pairs.is_empty() {
         return Ok(None);
     }
@@ -239,7 +237,8 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, scores: &[JobScores]) -
     let clips = clips(whole().flat_map(|job| &job.clips));
     if clips.is_empty() {
         return Err(Error::Data(
-            "no tested song could be scored: in each, the voice or the accompaniment is silent or unknown".into(),
+            "no tested song could be scored: in each, the voice or the accompaniment is silent or unknown"
+                .into(),
         ));
     }
     let mut keys: Vec<Key> = Vec::new();
@@ -254,7 +253,10 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, scores: &[JobScores]) -
         (*native, contender(model).unwrap_or(usize::MAX), *rendering)
     });
     let of = |key: &Key| -> Vec<&Clip> {
-        clips.iter().filter(|clip| (&clip.model, clip.rendering, clip.native) == (&key.0, key.1, key.2)).collect()
+        clips
+            .iter()
+            .filter(|clip| (&clip.model, clip.rendering, clip.native) == (&key.0, key.1, key.2))
+            .collect()
     };
     let mut rows = Vec::new();
     for key in &keys {
@@ -285,8 +287,11 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, scores: &[JobScores]) -
     let mut comparisons = Vec::new();
     for other in &recipe.contenders[1..] {
         let what = format!("{first} less {}, own masks", other.name);
-        comparisons
-            .extend(compare(what, &row(first, Rendering::Paper), &row(&other.name, Rendering::Paper))?);
+        comparisons.extend(compare(
+            what,
+            &row(first, Rendering::Paper),
+            &row(&other.name, Rendering::Paper),
+        )?);
     }
     for (rendering, against) in
         [(Rendering::PaperWiener, Rendering::Paper), (Rendering::Product, Rendering::PaperWiener)]

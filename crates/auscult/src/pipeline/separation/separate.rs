@@ -39,7 +39,10 @@ impl SeparateOptions {
         if (0.0..0.95).contains(&self.overlap) {
             return Ok(());
         }
-        Err(Error::Data(format!("the overlap of patches is {}; give at least 0 and less than 0.95", self.overlap)))
+        Err(Error::Data(format!(
+            "the overlap of patches is {}; give at least 0 and less than 0.95",
+            self.overlap
+        )))
     }
 }
 
@@ -208,9 +211,7 @@ impl<'a> Separator<'a> {
 /// The voice and what is left of the mixture without it.
 fn stems(mixture: &mut [VecDeque<f32>], vocals: Array2<f32>) -> Stems {
     let mut accompaniment = Array2::zeros(vocals.dim());
-    for ((queue, voice), mut rest) in
-        mixture.iter_mut().zip(vocals.rows()).zip(accompaniment.rows_mut())
-    {
+    for ((queue, voice), mut rest) in mixture.iter_mut().zip(vocals.rows()).zip(accompaniment.rows_mut()) {
         for ((sample, voice), rest) in queue.drain(..voice.len()).zip(voice).zip(&mut rest) {
             *rest = sample - voice;
         }

@@ -166,9 +166,7 @@ fn stem(row: &Row, root: &Path) -> Result<Stem> {
         row.get(column)
             .map(|text| {
                 let count = text.parse::<usize>().ok().filter(|n| *n > 0);
-                count.ok_or_else(|| {
-                    row.problem(format!("{column} is `{text}`; write a whole number from 1"))
-                })
+                count.ok_or_else(|| row.problem(format!("{column} is `{text}`; write a whole number from 1")))
             })
             .transpose()
     };

@@ -91,9 +91,8 @@ impl Sound {
     /// The mean of the channels.
     #[must_use]
     pub fn mono(&self) -> Self {
-        let mono = |samples: &Array2<f32>| {
-            samples.mean_axis(Axis(0)).unwrap_or_default().insert_axis(Axis(0))
-        };
+        let mono =
+            |samples: &Array2<f32>| samples.mean_axis(Axis(0)).unwrap_or_default().insert_axis(Axis(0));
         Self {
             sample_rate: self.sample_rate,
             mixture: mono(&self.mixture),
@@ -330,8 +329,10 @@ mod tests {
         let path = folder.path().join("two.wav");
         let samples = Array2::from_shape_fn((2, 1000), |(channel, n)| (channel * 1000 + n) as f32 / 4096.0);
         write_wav(&path, &Audio::new(samples, 1000).unwrap(), SampleFormat::F32).unwrap();
-        let voice = Stem { start: 0.1, duration: Some(0.2), at: 0.5, ..Stem::new(&path).channel(2).gain(0.5) };
-        let song = Song::new("a", vec![voice], vec![Stem::new(&path).channel(1), Stem::new(&path).channel(1)]);
+        let voice =
+            Stem { start: 0.1, duration: Some(0.2), at: 0.5, ..Stem::new(&path).channel(2).gain(0.5) };
+        let song =
+            Song::new("a", vec![voice], vec![Stem::new(&path).channel(1), Stem::new(&path).channel(1)]);
         let sound = Sound::read(&song, None).unwrap();
         let vocals = sound.vocals.unwrap();
         assert_eq!((sound.sample_rate, vocals.dim()), (1000, (1, 1000)));

@@ -42,8 +42,10 @@ pub fn parts(songs: &[Song], folds: usize, tested: usize, deal: u64) -> Result<V
     let parts = dealt(songs, &all, folds, deal);
     let tested = (0..tested).map(|k| {
         let valid = (k + 1) % folds;
-        let mut train: Vec<usize> =
-            (0..folds).filter(|part| *part != k && *part != valid).flat_map(|part| parts[part].clone()).collect();
+        let mut train: Vec<usize> = (0..folds)
+            .filter(|part| *part != k && *part != valid)
+            .flat_map(|part| parts[part].clone())
+            .collect();
         train.sort_unstable();
         Parts { train, valid: parts[valid].clone(), test: parts[k].clone() }
     });
@@ -94,7 +96,8 @@ mod tests {
 
     #[test]
     fn groups_are_never_on_two_sides() {
-        let groups: Vec<(&str, Option<Split>)> = ["a", "a", "b", "c", "c", "d", "e"].map(|g| (g, None)).into();
+        let groups: Vec<(&str, Option<Split>)> =
+            ["a", "a", "b", "c", "c", "d", "e"].map(|g| (g, None)).into();
         let songs = songs(&groups);
         let all = parts(&songs, 4, 4, 9).unwrap();
         let mut tested: Vec<usize> = all.iter().flat_map(|parts| parts.test.clone()).collect();

@@ -32,7 +32,9 @@ fn write(results: &Results, out: &mut String) -> std::fmt::Result {
             for stem in STEMS {
                 let mean = |name: &str| row.measures.get(&format!("{stem}_{name}")).map(|spread| spread.mean);
                 match mean("nsdr") {
-                    Some(f) => write!(out, " {:>12}", format!("{:.2} ±{:.1}", f.value, (f.high - f.low) / 2.0))?,
+                    Some(f) => {
+                        write!(out, " {:>12}", format!("{:.2} ±{:.1}", f.value, (f.high - f.low) / 2.0))?
+                    }
                     None => write!(out, " {:>12}", "-")?,
                 }
                 for name in ["sir", "sar"] {
@@ -47,7 +49,8 @@ fn write(results: &Results, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\ndifference of NSDR on the same songs, dB (95 % intervals over groups)")?;
     }
     for comparison in &results.comparisons {
-        let db = |f: &crate::pipeline::metrics::Figure| format!("{:+.2} [{:+.2}, {:+.2}]", f.value, f.low, f.high);
+        let db =
+            |f: &crate::pipeline::metrics::Figure| format!("{:+.2} [{:+.2}, {:+.2}]", f.value, f.low, f.high);
         writeln!(
             out,
             "{:52} vocals {:>22}  accompaniment {:>22}",
@@ -63,7 +66,11 @@ fn write(results: &Results, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
             "{:6.0} s  NSDR of vocals {:.2} [{:.2}, {:.2}], of accompaniment {:.2}",
-            amount.seconds, amount.vocals.value, amount.vocals.low, amount.vocals.high, amount.accompaniment.value
+            amount.seconds,
+            amount.vocals.value,
+            amount.vocals.low,
+            amount.vocals.high,
+            amount.accompaniment.value
         )?;
     }
     writeln!(out)

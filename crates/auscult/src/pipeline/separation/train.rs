@@ -203,7 +203,9 @@ impl Job<'_> {
         let fold = self.fold;
         match &self.work {
             Work::Baselines(_) => format!("fold{fold}-baselines"),
-            Work::Train { contender, seed, amount: 1.0 } => format!("fold{fold}-seed{seed}-{}", contender.name),
+            Work::Train { contender, seed, amount: 1.0 } => {
+                format!("fold{fold}-seed{seed}-{}", contender.name)
+            }
             Work::Train { contender, seed, amount } => {
                 format!("fold{fold}-seed{seed}-{}-{amount}", contender.name)
             }
@@ -342,7 +344,8 @@ impl<'a> Trainer<'a> {
             stopped |= flow.is_break();
             flow
         };
-        let history = train_masker(&mut masker, &train, Some(&valid), &params, Some(folder), watch).map_err(failed)?;
+        let history =
+            train_masker(&mut masker, &train, Some(&valid), &params, Some(folder), watch).map_err(failed)?;
         if stopped {
             return Err(Error::Interrupted);
         }
@@ -458,7 +461,10 @@ impl<'a> Trainer<'a> {
             let song = &self.data.songs[index];
             let of_song = scored(index, song)?;
             if of_song.is_empty() {
-                observer.warn(&format!("`{}` cannot be scored: its voice or accompaniment is silent or unknown", song.name));
+                observer.warn(&format!(
+                    "`{}` cannot be scored: its voice or accompaniment is silent or unknown",
+                    song.name
+                ));
             }
             clips.extend(of_song);
             if observer.advance(done as u64 + 1, "").is_break() {

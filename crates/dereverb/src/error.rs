@@ -74,6 +74,51 @@ pub enum Error {
         /// The shape given.
         found: Vec<usize>,
     },
+    /// A point that is not in the room.
+    #[error(
+        "{what} {index} at {point:?} m is not inside the room of {size:?} m: move it, or enlarge the room"
+    )]
+    OutsideRoom {
+        /// Source, microphone, or point of a path.
+        what: &'static str,
+        /// Which of them.
+        index: usize,
+        /// Where it is.
+        point: [f64; 3],
+        /// The size of the room.
+        size: [f64; 3],
+    },
+    /// A source where a microphone is: the level there would be infinite.
+    #[error("the source at {point:?} m is at microphone {index}: move one of them")]
+    SourceAtMicrophone {
+        /// Which microphone.
+        index: usize,
+        /// Where both are.
+        point: [f64; 3],
+    },
+    /// A reverberation time no walls can give.
+    #[error(
+        "a reverberation time of {seconds} s is too short for a room of this size, even if its walls absorb all \
+         sound ({least:.3} s): take a longer one, a smaller room, or 0 for no reflections"
+    )]
+    ReverberationTime {
+        /// The time asked for.
+        seconds: f64,
+        /// The time with walls that absorb everything.
+        least: f64,
+    },
+    /// A NaN or an infinity in a signal or an impulse response.
+    #[error("sample {sample} is not finite: mend the samples first")]
+    SignalNotFinite {
+        /// The first such sample.
+        sample: usize,
+    },
+    /// An impulse response that does not die away.
+    #[error("the impulse response does not fall by {decibels} dB: pass a longer one, with less noise")]
+    NoDecay {
+        /// The fall that was looked for.
+        decibels: f64,
+    },
 }
 
 /// Result of every fallible call of this crate.
@@ -104,6 +149,14 @@ pub(crate) fn check_spectrum<T: Real>(x: ArrayView3<Complex<T>>) -> Result<()> {
     let finite = |value: &Complex<T>| value.re.is_finite() && value.im.is_finite();
     match x.indexed_iter().find(|(_, value)| !finite(value)) {
         Some(((channel, frame, bin), _)) => Err(Error::NotFinite { channel, frame, bin }),
+        None => Ok(()),
+    }
+}
+
+/// Requires finite samples.
+pub(crate) fn check_samples<'a>(samples: impl IntoIterator<Item = &'a f64>) -> Result<()> {
+    match samples.into_iter().position(|sample| !sample.is_finite()) {
+        Some(sample) => Err(Error::SignalNotFinite { sample }),
         None => Ok(()),
     }
 }

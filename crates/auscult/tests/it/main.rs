@@ -10,6 +10,7 @@ mod evaluating;
 mod killing;
 mod listening;
 mod long_files;
+mod shell;
 mod singing;
 mod songs;
 mod support;

@@ -95,9 +95,10 @@ fn percent(figure: Option<&Figure>) -> String {
     )
 }
 
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("auc", "AUC, %"),
     ("accuracy", "accuracy, %"),
+    ("plain_auc", "AUC, unsmoothed, %"),
     ("plain_accuracy", "at one half, unsmoothed, %"),
     ("f1", "F1, %"),
     ("false_positive_rate", "false alarms, %"),
@@ -122,7 +123,7 @@ fn songs(results: &Results, scheme: Scheme, first: &str) -> Markup {
     let score = results.scores.iter().find(|score| score.scheme == scheme && score.model == first);
     html! { @if let Some(score) = score {
         details { summary { "Song by song (" (first) ")" }
-            table {
+            div.scroll { table {
                 tr { th { "song" } th.n { "AUC, %" } th.n { "accuracy, %" } }
                 @for (song, auc, accuracy) in &score.per_song {
                     tr {
@@ -131,7 +132,7 @@ fn songs(results: &Results, scheme: Scheme, first: &str) -> Markup {
                         td.n { (format!("{:.1}", 100.0 * accuracy)) }
                     }
                 }
-            }
+            } }
         }
     } }
 }

@@ -10,7 +10,10 @@ pub struct Pipeline {
 }
 
 /// In the order `run all` takes them.
-pub const PIPELINES: &[Pipeline] = &[Pipeline { name: "birds", about: "which species sings in a recording" }];
+pub const PIPELINES: &[Pipeline] = &[
+    Pipeline { name: "birds", about: "which species sings in a recording" },
+    Pipeline { name: "speakers", about: "who is the same speaker, and who spoke when" },
+];
 
 /// The pipelines a command line means: one, or `all`.
 pub fn chosen(name: &str) -> Vec<Pipeline> {

@@ -3,6 +3,8 @@
 #[cfg(feature = "torch")]
 mod birds;
 #[cfg(feature = "torch")]
+mod diarize;
+#[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
 mod places;
@@ -29,6 +31,12 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Say who speaks when in recordings
+    #[cfg(feature = "torch")]
+    Diarize(diarize::DiarizeArguments),
+    /// Say whether two recordings are one speaker's
+    #[cfg(feature = "torch")]
+    SameSpeaker(diarize::SameSpeakerArguments),
     /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
     #[cfg(feature = "torch")]
     Train(runs::TrainArguments),
@@ -50,6 +58,10 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Diarize(arguments) => diarize::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::SameSpeaker(arguments) => diarize::same_speaker(&arguments),
         #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]

@@ -13,12 +13,13 @@ mod metrics;
 
 pub mod birds;
 pub mod recipe;
+pub mod speakers;
 
 pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds];
+pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &speakers::Speakers];
 
 /// The pipeline of that name.
 #[must_use]

@@ -13,6 +13,7 @@ pub struct Pipeline {
 pub const PIPELINES: &[Pipeline] = &[
     Pipeline { name: "birds", about: "which species sings in a recording" },
     Pipeline { name: "speakers", about: "who is the same speaker, and who spoke when" },
+    Pipeline { name: "svd", about: "where somebody sings in a song" },
 ];
 
 /// The pipelines a command line means: one, or `all`.

@@ -29,6 +29,7 @@
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
 //! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
 //! | | speakers: who is the same, who spoke when | paper 002 |
+//! | | svd: songs to singing | paper 003 |
 //!
 //! # Features
 //! * `cli` (default): the `auscult` command.

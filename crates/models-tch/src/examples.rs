@@ -24,7 +24,7 @@ pub trait Examples: Sync {
     }
 
     /// Writes example `index` of `epoch` into `input` (flattened, row-major) and its distribution over the classes
-    /// into `target` (sums to 1; soft for mixtures). Both arrive zeroed. Epochs count from 0.
+    /// into `target` (sums to 1; soft for mixtures; one after the other for every frame of a sequence). Both arrive zeroed. Epochs count from 0.
     fn fill(&self, epoch: u64, index: usize, input: &mut [f32], target: &mut [f32]);
 }
 

@@ -69,12 +69,12 @@ mod trainer;
 mod training;
 
 pub use classifier::Classifier;
-pub use device::{Device, set_threads};
+pub use device::{Device, cuda_devices, set_threads};
 pub use error::{Error, Result};
 pub use examples::Examples;
 pub use history::{EpochRecord, History, Position, Progress};
 pub use init::Init;
-pub use networks::{BirdResNetParams, Network};
+pub use networks::{BirdResNetParams, Network, ScnnVariant, SeResNetParams};
 pub use optimizer::OptimizerParams;
 pub use schedule::{EarlyStopping, Monitor, Schedule};
 pub use training::{Keep, TrainParams, train_classifier};

@@ -14,12 +14,13 @@ mod metrics;
 pub mod birds;
 pub mod recipe;
 pub mod speakers;
+pub mod svd;
 
 pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &speakers::Speakers];
+pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &speakers::Speakers, &svd::Svd];
 
 /// The pipeline of that name.
 #[must_use]

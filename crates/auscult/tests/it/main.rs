@@ -10,5 +10,8 @@ mod evaluating;
 mod killing;
 mod listening;
 mod long_files;
+mod shell;
+mod singing;
+mod songs;
 mod support;
 mod training;

@@ -9,4 +9,5 @@ mod killed;
 mod networks;
 mod pytorch;
 mod resume;
+mod singing_networks;
 mod training;

@@ -13,6 +13,7 @@ use super::examples::{Crops, Vectors};
 use super::features::{Features, FrontEnd, prepare};
 use super::model::{BirdModel, Preparation};
 use super::naive_bayes::GaussianNaiveBayes;
+use super::outcomes::highest;
 use super::patches::{Picture, Scaling, Window};
 use super::recipe::{Baseline, Contender, Recipe};
 use super::results::{self, Results};
@@ -491,7 +492,7 @@ impl<'a> Trainer<'a> {
             let starts = [offsets.clone(), covering].concat();
             let probabilities = model.score_at(&picture, &starts)?;
             let (single, whole) = probabilities.view().split_at(Axis(0), offsets.len());
-            scored.single.push(single.rows().into_iter().map(|row| results::highest(row)).collect());
+            scored.single.push(single.rows().into_iter().map(|row| highest(row)).collect());
             scored.whole.push(whole.mean_axis(Axis(0)).map(|mean| mean.to_vec()).unwrap_or_default());
         }
         Ok(scored)
@@ -504,7 +505,7 @@ impl<'a> Trainer<'a> {
         let same = |whole: Vec<Vec<f64>>| {
             let single = whole
                 .iter()
-                .map(|scores| vec![results::highest(Array1::from(scores.clone()).view()); offsets])
+                .map(|scores| vec![highest(Array1::from(scores.clone()).view()); offsets])
                 .collect();
             Scored { whole, single }
         };
@@ -550,7 +551,7 @@ impl<'a> Trainer<'a> {
                 patches(&picture, starts).rows().into_iter().map(|row| model.probabilities(row)).collect()
             };
             let offsets = random_starts(&picture, &window, self.recipe.protocol.offsets, seed, recording);
-            scored.single.push(score(&offsets).iter().map(|row| results::highest(row.view())).collect());
+            scored.single.push(score(&offsets).iter().map(|row| highest(row.view())).collect());
             let covering = score(&picture.covering(&window, window.frames.div_ceil(2)));
             let count = covering.len() as f64;
             let mean = covering.into_iter().reduce(|a, b| a + b).map(|sum| (sum / count).to_vec());

@@ -1,6 +1,6 @@
 """auscult-nmf-family against scikit-learn: NMF of a 257 x 9375 spectrogram, K = 20, from the same start, one thread.
 
-Run from the repository root: python benches/peers/nmf.py [ROUNDS]
+Run from the repository root: python benches/peers/nmf_family.py [ROUNDS]
 The two take turns; each counts its processor time, so that other work on the machine hardly matters, and the best
 round of each is compared. Both must end at the same factors. Needs the packages of benches/peers/requirements.txt.
 """
@@ -20,11 +20,19 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from ratios import row
 from sklearn.decomposition import NMF
 
 warnings.filterwarnings("ignore")
 BINS, FRAMES, ATOMS = 257, 9375, 20
-JOBS = [("mu", 2, 100), ("cd", 2, 100), ("mu", 1, 40), ("mu", 0, 40)]
+# Solver, beta, iterations, and the ratios wanted in f64 and f32.
+JOBS = [
+    ("mu", 2, 100, {"f64": 1.5, "f32": 3}),
+    ("cd", 2, 100, {"f64": 2}),
+    ("mu", 1, 40, {"f64": 5}),
+    ("mu", 0, 40, {"f64": 5}),
+]
+LOSS = {2: "Euclidean", 1: "Kullback-Leibler", 0: "Itakura-Saito"}
 
 
 def example_binary():
@@ -67,8 +75,7 @@ def main():
 
         # What a process costs without iterations: reading, checking, converting.
         base = {precision: min(ours("mu", 2, precision, 0) for _ in range(3)) for precision in ("f64", "f32")}
-        print(f"{'':8} scikit-learn      ours f64            ours f32        (ms an iteration, ratio)   difference")
-        for solver, beta, iterations in JOBS:
+        for solver, beta, iterations, goals in JOBS:
             model = NMF(ATOMS, init="custom", solver=solver, beta_loss=beta, max_iter=iterations, tol=0)
             theirs, best = np.inf, {"f64": np.inf, "f32": np.inf}
             for _ in range(rounds):
@@ -80,10 +87,10 @@ def main():
             prefix = str(Path(folder) / "out")
             ours(solver, beta, "f64", iterations, [prefix])
             difference = abs(np.load(prefix + "_W.npy") - w).max() / w.max()
-            ms = {name: 1e3 * seconds / iterations for name, seconds in best.items()}
-            peer = 1e3 * theirs / iterations
-            columns = "   ".join(f"{ms[name]:7.2f} {peer / ms[name]:5.2f}x" for name in ("f64", "f32"))
-            print(f"{solver} {beta:<5} {peer:10.2f}   {columns}   {difference:34.1e}")
+            assert difference < 1e-9, f"the factors differ by {difference:.1e}"
+            for precision, seconds in best.items():
+                job = f"NMF {solver} {LOSS[beta]}, an iteration, {precision}"
+                row(job, "scikit-learn, f64", seconds / iterations, theirs / iterations, goals.get(precision))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """auscult-stft-mel against librosa: STFT, mel, log-mel and MFCC of ten minutes at 22,050 Hz, one thread each.
 
-Run from the repository root: python benches/peers/mel.py [ROUNDS]
+Run from the repository root: python benches/peers/stft_mel.py [ROUNDS]
 The two take turns; each job counts its processor time, so that other work on the machine hardly matters, and the best
 round of each is compared. Needs the packages of benches/peers/requirements.txt.
 """
@@ -20,9 +20,11 @@ from pathlib import Path
 
 import librosa
 import numpy as np
+from ratios import row
 
 RATE, SECONDS = 22050, 600
 STFT = dict(n_fft=1024, hop_length=315)
+GOALS = {"mel": 2, "mfcc": 2}
 
 
 def example_binary():
@@ -61,10 +63,8 @@ def main():
                 start = time.process_time()
                 job()
                 theirs[name].append(time.process_time() - start)
-    print(f"| job, {SECONDS // 60} min | librosa {librosa.__version__} | auscult-stft-mel | ratio |\n|---|---|---|---|")
     for name in jobs:
-        a, b = min(theirs[name]), min(ours[name])
-        print(f"| {name} | {a:.3f} s | {b:.3f} s | {a / b:.1f} |")
+        row(f"{name}, {SECONDS // 60} min", f"librosa {librosa.__version__}", min(ours[name]), min(theirs[name]), GOALS.get(name))
 
 
 if __name__ == "__main__":

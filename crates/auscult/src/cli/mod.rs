@@ -2,6 +2,8 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+#[cfg(feature = "torch")]
+mod diarize;
 mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
@@ -37,6 +39,12 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Say who speaks when in recordings
+    #[cfg(feature = "torch")]
+    Diarize(diarize::DiarizeArguments),
+    /// Say whether two recordings are one speaker's
+    #[cfg(feature = "torch")]
+    SameSpeaker(diarize::SameSpeakerArguments),
     /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
     #[cfg(feature = "torch")]
     Train(runs::TrainArguments),
@@ -73,6 +81,10 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Diarize(arguments) => diarize::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::SameSpeaker(arguments) => diarize::same_speaker(&arguments),
         #[cfg(feature = "torch")]
         Verb::Manifest(arguments) => manifest::run(&arguments),
         #[cfg(feature = "torch")]

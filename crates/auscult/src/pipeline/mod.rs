@@ -15,13 +15,15 @@ mod preparation;
 pub mod birds;
 pub mod recipe;
 pub mod separation;
+pub mod speakers;
 pub mod svd;
 
 pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &svd::Svd, &separation::Separation];
+pub const PIPELINES: &[&dyn Pipeline] =
+    &[&birds::Birds, &speakers::Speakers, &svd::Svd, &separation::Separation];
 
 /// The pipeline of that name.
 #[must_use]

@@ -22,6 +22,7 @@ import librosa
 import numpy as np
 import scipy.signal
 import soundfile as sf
+from ratios import row
 
 TURNS = 15
 SECONDS = 30
@@ -52,10 +53,8 @@ def race(name, job, **peers):
             best[peer] = min(best.get(peer, np.inf), time.process_time() - start)
     ours.process.stdin.close()
     ours.process.wait()
-    line = f"{name:28} ours {1e3 * best['ours']:8.2f} ms"
     for peer in peers:
-        line += f"   {peer} {1e3 * best[peer]:8.2f} ms (x{best[peer] / best['ours']:.2f})"
-    print(line, flush=True)
+        row(name, peer, best["ours"], best[peer])
 
 
 def main():

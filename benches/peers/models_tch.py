@@ -1,12 +1,13 @@
 """Training steps of our networks beside the same networks in PyTorch: one thread each, in turns.
 
-    cargo build --release -p auscult-models-tch --example time_steps
-    python benches/peers/models_tch.py [BATCH]
+    python benches/peers/models_tch.py [BATCH]        (from the workspace root, with requirements-torch.txt installed)
 
 Compares processor seconds, which another program's load does not change much; each side's best of all steps.
 """
 
+import importlib.util
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -17,10 +18,20 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 import torch
 import torch.nn.functional as F
+from ratios import row
 
 ROOT = pathlib.Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "crates/models-tch/tests/golden"))
-import generate as nets  # noqa: E402
+GOLDEN = ROOT / "crates/models-tch/tests/golden"
+
+
+def module(path):
+    spec = importlib.util.spec_from_file_location(path.parent.name, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+nets, singing = module(GOLDEN / "generate.py"), module(GOLDEN / "singing/generate.py")
 
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 ROUNDS, STEPS = 3, 3
@@ -56,19 +67,19 @@ def ours(network, shape, batch):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     batch = int(sys.argv[1]) if len(sys.argv) > 1 else 64
-    print(f"torch {torch.__version__}, batch {batch}, milliseconds of processor time per example")
-    print(f"{'network':12} {'train':>8} {'torch':>8} {'ratio':>6} {'predict':>8} {'torch':>8} {'ratio':>6}")
-    for network, module, shape in [
+    subprocess.run("cargo build --release -p auscult-models-tch --example time_steps".split(), cwd=ROOT, check=True)
+    for network, peer, shape in [
         ({"kind": "avian_v20"}, nets.Avian(91, **nets.AVIAN["avian_v20"]), [1, 128, 128]),
         ({"kind": "bird_resnet"}, nets.BirdResNet(91, 64), [1, 64, 130]),
+        ({"kind": "se_resnet", "depth": 14}, singing.SeResNet(14, 91), [1, 80, 80]),
+        ({"kind": "se_resnet", "depth": 50}, singing.SeResNet(50, 91), [1, 80, 80]),
     ]:
         best = {}
         for _ in range(ROUNDS):
-            for who, times in ("ours", ours(network, shape, batch)), ("theirs", theirs(module, shape, batch)):
+            for who, times in ("ours", ours(network, shape, batch)), ("theirs", theirs(peer, shape, batch)):
                 for what in ("train", "predict"):
-                    least = min(times[what]) / batch * 1e3
-                    best[who, what] = min(best.get((who, what), least), least)
-        row = [network["kind"]]
-        for what in ("train", "predict"):
-            row += [best["ours", what], best["theirs", what], best["ours", what] / best["theirs", what]]
-        print("{:12} {:8.3f} {:8.3f} {:6.3f} {:8.3f} {:8.3f} {:6.3f}".format(*row), flush=True)
+                    best[who, what] = min(best.get((who, what), math.inf), *times[what])
+        for what, goal in ("train", 0.95), ("predict", None):
+            name = "-".join(map(str, network.values()))
+            job = f"{name}, {what}, batch {batch}"
+            row(job, f"torch {torch.__version__}", best["ours", what], best["theirs", what], goal)

@@ -1,4 +1,4 @@
-"""Runs a Python package and `eval_metrics_timing` turn by turn on the same input, one thread each, and prints the ratio.
+"""Runs a Python package and `eval_metrics_timing` turn by turn on the same input, one thread each, for the ratio table.
 
 The machine may be shared: each side's time is the best of several interleaved rounds.
 """
@@ -14,6 +14,7 @@ import subprocess
 import time
 
 import numpy as np
+from ratios import row
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -26,8 +27,8 @@ def build():
     return next(line["executable"] for line in built if line.get("target", {}).get("name") == "eval_metrics_timing")
 
 
-def compare(program, score, files, peers, rounds=3, repetitions=3, tolerance=1e-6):
-    """`peers` maps a name to a function that computes the values on the same input."""
+def compare(program, score, files, peers, rounds=3, repetitions=3, tolerance=1e-6, goals=None):
+    """`peers` maps a name to a function that computes the values on the same input, `goals` some of them to a ratio."""
     best = {name: np.inf for name in ["ours", *peers]}
     for _ in range(rounds):
         output = subprocess.run(
@@ -41,6 +42,5 @@ def compare(program, score, files, peers, rounds=3, repetitions=3, tolerance=1e-
             best[name] = min(best[name], time.perf_counter() - start)
             difference = np.max(np.abs(values - np.array(ours["values"])))
             assert difference < tolerance, (name, difference)
-    for name, seconds in best.items():
-        ratio = "" if name == "ours" else f"{seconds / best['ours']:8.1f}x"
-        print(f"{score:18} {name:34} {1e3 * seconds:10.2f} ms {ratio}", flush=True)
+    for name in peers:
+        row(score, name, best["ours"], best[name], (goals or {}).get(name))

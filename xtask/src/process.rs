@@ -20,11 +20,21 @@ pub fn cargo(workspace: &Workspace) -> Command {
 pub fn run(command: &mut Command) -> Result<()> {
     let line = command_line(command);
     println!("$ {line}");
+    finished(command, &line)
+}
+
+/// Runs a command with its standard output dropped, and passes a failure's exit code on.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    let line = command_line(command);
+    finished(command.stdout(Stdio::null()), &line)
+}
+
+fn finished(command: &mut Command, line: &str) -> Result<()> {
     let status = command.status().with_context(|| format!("`{line}` did not start"))?;
     if status.success() {
         return Ok(());
     }
-    Err(Stop::Child { command: line, code: code_of(status) }.into())
+    Err(Stop::Child { command: line.into(), code: code_of(status) }.into())
 }
 
 /// Runs a command without its standard output on our terminal, and returns that output.

@@ -11,7 +11,8 @@ pub fn figure(path: &Path, title: &str, snrs: &[f64], curves: &[Curve]) -> Resul
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let low = points().map(|point| point.low).fold(0.0, f64::min).floor();
     let high = points().map(|point| point.high).fold(0.0, f64::max).ceil();
-    let (first, last) = (snrs[0] - 1.0, snrs[snrs.len() - 1] + 1.0);
+    // Room on the right for the names of the lines.
+    let (first, last) = (snrs[0] - 1.0, snrs[snrs.len() - 1] + 13.0);
     for (panel, family) in root.split_evenly((1, 3)).iter().zip(["NMF", "NMU", "NNE"]) {
         let mut chart = ChartBuilder::on(panel)
             .caption(format!("{family}, {title}"), ("sans-serif", 15))
@@ -21,6 +22,7 @@ pub fn figure(path: &Path, title: &str, snrs: &[f64], curves: &[Curve]) -> Resul
             .build_cartesian_2d(first..last, low..high)?;
         chart
             .configure_mesh()
+            .x_labels(8)
             .x_desc("input SNR / dB")
             .y_desc("SDR improvement / dB")
             .light_line_style(TRANSPARENT)
@@ -38,11 +40,9 @@ pub fn figure(path: &Path, title: &str, snrs: &[f64], curves: &[Curve]) -> Resul
                 PathElement::new([(x, point.low), (x, point.high)], color.stroke_width(1))
             }))?;
         }
-        let position =
-            if family == "NMF" { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::UpperLeft };
         chart
             .configure_series_labels()
-            .position(position)
+            .position(SeriesLabelPosition::UpperRight)
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .draw()?;

@@ -66,6 +66,20 @@ impl<T: Real> Cholesky<T> {
         true
     }
 
+    /// Leaves the factor of R + l I in `factor`, l being `loading` times the mean of R's diagonal, or, where that is
+    /// not positive definite to working precision, a little more. False where nothing helps.
+    pub(crate) fn factor_loaded(&mut self, matrix: &Planar<T>, factor: &mut Planar<T>, loading: T) -> bool {
+        let (n, width) = (self.order, self.width);
+        let mean = (0..n).map(|i| matrix.re[i * width + i]).sum::<T>() / T::of(n as f64);
+        let least = if T::epsilon() > T::of(1e-10) { 1e-6 } else { 1e-10 };
+        [0.0, least, 1e2 * least, 1e4 * least, 1e6 * least].into_iter().any(|more| {
+            factor.copy_from(matrix);
+            let loading = loading.max(T::of(more)) * mean;
+            (0..n).for_each(|i| factor.re[i * width + i] += loading);
+            self.factor(factor)
+        })
+    }
+
     /// R[end.., end..] -= L[end.., start..end] L[end.., start..end]ᴴ, lower triangle.
     fn update_rest(&mut self, matrix: &mut Planar<T>, start: usize, end: usize) {
         let (n, width, depth) = (self.order, self.width, end - start);

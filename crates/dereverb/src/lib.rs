@@ -1,8 +1,14 @@
-//! Blind dereverberation of multichannel recordings by weighted prediction error (WPE).
+//! Blind dereverberation of multichannel recordings.
 //!
-//! What a room adds late can be predicted from the past of the signal; the source itself cannot. [`Wpe`] estimates
-//! that prediction in every frequency bin from the recording alone, and subtracts it. Direct sound and early
-//! reflections stay as they are in all channels, so a beamformer or a feature extractor can follow.
+//! What a room adds late can be predicted from the past of the signal; the source itself cannot. Weighted prediction
+//! error (WPE) estimates that prediction in every frequency bin from the recording alone, and subtracts it. Direct
+//! sound and early reflections stay as they are in all channels, so a beamformer or a feature extractor can follow.
+//!
+//! | | when | how |
+//! |---|---|---|
+//! | [`Wpe`] | the whole recording is there | iterations over all frames |
+//! | [`OnlineWpe`] | frames arrive one by one | recursive least squares |
+//! | [`UnifiedDereverb`] | sources or listeners move; sources are wanted apart | prediction, beamforming and suppression under one likelihood |
 //!
 //! ```
 //! use auscult_dereverb::{Complex, PsdContext, WpeParams, ndarray::Array3};
@@ -20,7 +26,7 @@
 //! # Ok::<(), auscult_dereverb::Error>(())
 //! ```
 //!
-//! [`room`] simulates rooms to test it in.
+//! [`room`] simulates rooms to test them in.
 //!
 //! # Conventions
 //! - Spectra are [channel, frame, bin], of `f32` or `f64`, and of any scale: the output scales with the input.
@@ -29,8 +35,10 @@
 //! - The result does not depend on the number of threads.
 //!
 //! # Exact to
-//! `wpe_v8` of nara_wpe 0.0.11, bin for bin to 1e-8 in `f64`, with [`PowerFloor::Max`]`(1e-10)`. The default floor
-//! differs: see there. Where the equations are singular, nara_wpe takes the least-norm solution, we a regularised one.
+//! nara_wpe 0.0.11, bin for bin to 1e-8 in `f64`: [`Wpe`] to `wpe_v8`, with [`PowerFloor::Max`]`(1e-10)` (the default
+//! floor differs: see there), and [`OnlineWpe`] to `online_wpe_step`, whose `delay` counts one less. Where the equations
+//! are singular, nara_wpe takes the least-norm solution, we a regularised one. [`UnifiedDereverb`] has no reference
+//! implementation: it is derived here from a published description, and tested against its own likelihood.
 //!
 //! # Features
 //! `serde`: the parameters can be read from and written to recipes.
@@ -40,19 +48,28 @@
 mod bin;
 mod cholesky;
 mod error;
+mod hermitian;
+mod online;
 mod planar;
 mod product;
 mod real;
+mod recursion;
 pub mod room;
+mod stack;
 #[cfg(test)]
 mod testing;
+mod unified;
 mod wpe;
 
-use bin::StackedPast;
 pub use ndarray;
 pub use num_complex::Complex;
 pub use {
     error::{Error, Result},
+    online::{OnlineWpe, OnlineWpeParams},
     real::Real,
+    unified::{
+        FilterStep, LateModel, Moved, SourceModel, Step, UnifiedDereverb, UnifiedOutput, UnifiedParams,
+        Update,
+    },
     wpe::{PowerFloor, PsdContext, Statistics, Wpe, WpeParams},
 };

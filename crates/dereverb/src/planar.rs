@@ -26,6 +26,12 @@ impl<T: Real> Planar<T> {
         self.im[index] = value.im;
     }
 
+    /// Takes the values of an array as long.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.re.copy_from_slice(&other.re);
+        self.im.copy_from_slice(&other.im);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.re.fill(T::zero());
         self.im.fill(T::zero());

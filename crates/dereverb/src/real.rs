@@ -18,6 +18,11 @@ pub trait Real:
 /// The widest register in use holds this many values: buffers are padded by it, so that no loop needs a tail.
 pub(crate) const MAX_LANES: usize = 16;
 
+/// How many values are as long as a cache line: a whole number of registers of any width.
+pub(crate) const fn cache_line<T>() -> usize {
+    64 / size_of::<T>()
+}
+
 pub(crate) mod sealed {
     //! Out of reach of other crates, so that they cannot implement [`Real`](super::Real).
     use pulp::Simd;
@@ -32,7 +37,11 @@ pub(crate) mod sealed {
         /// a b + c
         fn fused<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>)
         -> Self::Lanes<S>;
-        fn sum<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
+        fn multiply<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn divide<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn root<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn greater<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn reduce<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
 
         fn lanes<S: Simd>() -> usize {
             size_of::<Self::Lanes<S>>() / size_of::<Self>()
@@ -43,7 +52,8 @@ use pulp::Simd;
 use sealed::Vectorised;
 
 macro_rules! real {
-    ($t:ident, $lanes:ident, $splat:ident, $as:ident, $as_mut:ident, $neg:ident, $fused:ident, $sum:ident) => {
+    ($t:ident, $lanes:ident, $splat:ident, $as:ident, $as_mut:ident, $neg:ident, $fused:ident, $mul:ident, $div:ident,
+     $sqrt:ident, $max:ident, $sum:ident) => {
         impl Vectorised for $t {
             type Lanes<S: Simd> = S::$lanes;
             #[inline(always)]
@@ -67,7 +77,23 @@ macro_rules! real {
                 simd.$fused(a, b, c)
             }
             #[inline(always)]
-            fn sum<S: Simd>(simd: S, a: S::$lanes) -> $t {
+            fn multiply<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn divide<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$div(a, b)
+            }
+            #[inline(always)]
+            fn root<S: Simd>(simd: S, a: S::$lanes) -> S::$lanes {
+                simd.$sqrt(a)
+            }
+            #[inline(always)]
+            fn greater<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$max(a, b)
+            }
+            #[inline(always)]
+            fn reduce<S: Simd>(simd: S, a: S::$lanes) -> $t {
                 simd.$sum(a)
             }
         }
@@ -83,5 +109,31 @@ macro_rules! real {
         }
     };
 }
-real!(f32, f32s, splat_f32s, as_simd_f32s, as_mut_simd_f32s, neg_f32s, mul_add_e_f32s, reduce_sum_f32s);
-real!(f64, f64s, splat_f64s, as_simd_f64s, as_mut_simd_f64s, neg_f64s, mul_add_e_f64s, reduce_sum_f64s);
+real!(
+    f32,
+    f32s,
+    splat_f32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    neg_f32s,
+    mul_add_e_f32s,
+    mul_f32s,
+    div_f32s,
+    sqrt_f32s,
+    max_f32s,
+    reduce_sum_f32s
+);
+real!(
+    f64,
+    f64s,
+    splat_f64s,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    neg_f64s,
+    mul_add_e_f64s,
+    mul_f64s,
+    div_f64s,
+    sqrt_f64s,
+    max_f64s,
+    reduce_sum_f64s
+);

@@ -12,9 +12,10 @@ use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
 use num_complex::Complex;
 use rayon::prelude::*;
 
+use crate::Real;
 use crate::bin::Bin;
 use crate::error::{Error, Result, check_parameter, check_shape, check_spectrum};
-use crate::{Real, StackedPast};
+use crate::stack::StackedPast;
 
 /// Bins handed to a thread at once: values of neighbouring bins share cache lines.
 const GROUP: usize = 8;
@@ -41,19 +42,20 @@ pub enum Statistics {
     Valid,
 }
 
-/// The least power λₜ a frame is credited with, so that silent frames do not outweigh all others.
+/// The least power λₜ a frame is credited with, so that nearly silent frames do not outweigh all others.
 ///
-/// A floor keeps the equations well-conditioned. It does not make digital silence right after sound (padding) fit
-/// the model, in which reverberation goes on: keep such frames out of the statistics by
-/// [`Wpe::process_masked`].
+/// A floor keeps the equations well-conditioned; it does not make padding fit the model, in which reverberation goes
+/// on after the sound. With [`PowerFloor::Mean`], frames whose input is 100 dB below the mean (no room is so quiet)
+/// are therefore not learnt from. Exclude others by [`Wpe::process_masked`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum PowerFloor {
     /// This fraction of the bin's mean power.
     Mean(f64),
-    /// This fraction of the bin's highest power. `Max(1e-10)` is the rule of nara_wpe: the nearly silent frames of
-    /// a padded signal then weigh up to 10¹⁰ times as much as the others, and make the equations ill-conditioned.
+    /// This fraction of the bin's highest power, and no more. `Max(1e-10)` is the rule of nara_wpe: the nearly silent
+    /// frames of a padded signal then weigh up to 10¹⁰ times as much as the others, and make the equations
+    /// ill-conditioned.
     Max(f64),
 }
 

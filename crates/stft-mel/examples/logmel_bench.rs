@@ -1,4 +1,4 @@
-//! Times log-mel and MFCC on one thread, for `benches/peers/mel.py`.
+//! Times log-mel and MFCC on one thread, for `benches/peers/stft_mel.py`.
 //!
 //! Usage: `logmel_bench SIGNAL.npy [REPEATS]`, a float32 mono signal at 22,050 Hz. Prints one line per job and
 //! repeat: the job, its processor seconds (wall-clock seconds where the system does not tell) and its frames.

@@ -24,7 +24,6 @@ pub struct Args {
 /// Runs every `generate.py` below `tests/golden`, then the tests of the crates that have one.
 pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let packages = packages::chosen(workspace, args.package.as_deref())?;
-    let python = python::venv(workspace)?;
     let libtorch = setup::ensure(workspace, false)?;
     for package in packages {
         let golden = workspace.path("crates").join(&package.folder).join("tests/golden");
@@ -33,6 +32,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
             println!("{}: no golden files", package.folder);
             continue;
         }
+        let python = python::venv(workspace, &scripts)?;
         for script in scripts {
             let folder = script.parent().context("a script is in a folder")?;
             process::run(Command::new(&python).arg(&script).current_dir(folder))?;

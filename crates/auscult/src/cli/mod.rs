@@ -3,7 +3,12 @@
 #[cfg(feature = "torch")]
 mod birds;
 #[cfg(feature = "torch")]
+mod diarize;
+mod doctor;
+#[cfg(feature = "torch")]
 mod environment;
+#[cfg(feature = "torch")]
+mod manifest;
 #[cfg(feature = "torch")]
 mod monitor;
 #[cfg(feature = "torch")]
@@ -13,10 +18,15 @@ mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
+#[cfg(feature = "torch")]
+mod separate;
+mod shell;
+#[cfg(feature = "torch")]
+mod singing;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Machine listening: machines, birds, speakers, singers, songs.
 #[derive(Parser)]
@@ -34,6 +44,12 @@ enum Verb {
     /// Listen to a machine: learn how it sounds when it is well, then score what comes.
     #[cfg(feature = "torch")]
     Monitor(monitor::MonitorArguments),
+    /// Say who speaks when in recordings
+    #[cfg(feature = "torch")]
+    Diarize(diarize::DiarizeArguments),
+    /// Say whether two recordings are one speaker's
+    #[cfg(feature = "torch")]
+    SameSpeaker(diarize::SameSpeakerArguments),
     /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
     #[cfg(feature = "torch")]
     Train(runs::TrainArguments),
@@ -43,8 +59,23 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Write the manifest of a corpus as it is published.
+    #[cfg(feature = "torch")]
+    Manifest(manifest::ManifestArguments),
+    /// Find where somebody sings in songs: segments with their probability.
+    #[cfg(feature = "torch")]
+    Singing(singing::SingingArguments),
+    /// Part songs into voice and accompaniment
+    #[cfg(feature = "torch")]
+    Separate(separate::SeparateArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
+    /// Say what there is on this machine, and how to mend what is not.
+    Doctor(doctor::DoctorArguments),
+    /// Print a completion script, e.g. for bash: `source <(auscult completions bash)`.
+    Completions(shell::CompletionsArguments),
+    /// Print the manual page, or write one page a verb.
+    Man(shell::ManArguments),
 }
 
 /// Parses, runs, and turns errors into a message and exit code 1 (2 is for wrong usage).
@@ -58,12 +89,25 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Monitor(arguments) => monitor::run(&arguments),
         #[cfg(feature = "torch")]
+        Verb::Diarize(arguments) => diarize::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::SameSpeaker(arguments) => diarize::same_speaker(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Manifest(arguments) => manifest::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Singing(arguments) => singing::run(&arguments),
+        #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]
         Verb::Eval(arguments) => runs::eval(&arguments),
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::Separate(arguments) => separate::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
+        Verb::Man(arguments) => shell::man(&arguments, Arguments::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

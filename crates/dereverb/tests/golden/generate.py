@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyroomacoustics
-from nara_wpe.wpe import wpe_v8
+from nara_wpe.wpe import get_power_online, online_wpe_step, wpe_v8
 
 HERE = Path(__file__).parent
 
@@ -50,6 +50,27 @@ for name, arguments in cases.items():
     save(f"wpe/{name}", wpe_v8(spectrum.transpose(2, 0, 1), **arguments).transpose(1, 2, 0))
 save("wpe/mono", wpe_v8(spectrum[:1].transpose(2, 0, 1), taps=6, delay=2, iterations=3).transpose(1, 2, 0))
 
+# recursive WPE: nara_wpe takes [frame, bin, channel]. Its delay counts one less than that of the offline functions.
+
+
+def online(spectrum, taps, delay, alpha):
+    channels, frames, bins = spectrum.shape
+    silence = np.zeros((taps + delay - 1, bins, channels))
+    padded = np.concatenate([silence, spectrum.transpose(1, 2, 0)])
+    inverse = np.stack([np.identity(channels * taps)] * bins)
+    filters = np.zeros((bins, channels * taps, channels), complex)
+    out = []
+    for t in range(frames):
+        recent = padded[t : t + taps + delay]
+        power = get_power_online(recent.transpose(1, 2, 0))
+        clean, inverse, filters = online_wpe_step(recent, power, inverse, filters, alpha, taps, delay - 1)
+        out.append(clean)
+    return np.stack(out).transpose(2, 0, 1)
+
+
+save("online/default", online(spectrum, taps=4, delay=2, alpha=0.9999))
+save("online/forgetful", online(spectrum, taps=3, delay=1, alpha=0.97))
+save("online/mono", online(spectrum[:1], taps=6, delay=3, alpha=0.999))
 
 
 def impulse_responses(size, reverberation_time, source, microphones, max_order=None):

@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod golden;
+mod online;
 mod room;
+mod scenes;
+mod unified;
 mod wpe;

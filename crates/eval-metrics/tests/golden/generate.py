@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import pathlib
 import sys
+import types
 import warnings
 
 import numpy as np
@@ -445,6 +446,8 @@ def signals():
 def separation():
     import fast_bss_eval.numpy
     import mir_eval.separation as v3
+    # museval imports stempeg, which insists on ffmpeg, though no file is read here.
+    sys.modules.setdefault("stempeg", types.ModuleType("stempeg"))
     import museval.metrics as v4
 
     signals()

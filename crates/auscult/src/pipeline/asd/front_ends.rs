@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auscult_dereverb::{Complex, Wpe, WpeParams};
+use auscult_dereverb::{Complex, UnifiedDereverb, UnifiedParams, Wpe, WpeParams};
 use auscult_nmf_family::{AnomalousSoundExtractor, Method, Nmf};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,11 @@ impl FrontEnd {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Dereverberation {
-    /// Weighted prediction error. The paper uses Togami's method, of which this is the multichannel inverse filter.
+    /// Weighted prediction error: a linear filter. The paper uses Togami's method, of which this is one of three parts.
     Wpe(WpeParams),
+    /// Inverse filtering, beamforming and suppression by one likelihood, derived from what is published of Togami's
+    /// method; its sources are mixed again, as in the paper. Several times slower than WPE.
+    Unified(UnifiedParams),
 }
 
 impl Default for Dereverberation {
@@ -95,19 +98,28 @@ impl Default for Dereverberation {
 }
 
 /// A planned [`Dereverberation`].
-pub(super) struct Dereverberator {
-    wpe: Wpe,
+pub(super) enum Dereverberator {
+    Wpe(Wpe),
+    Unified(UnifiedDereverb),
 }
 
 impl Dereverberator {
     pub(super) fn new(params: &Dereverberation) -> Result<Self> {
-        let Dereverberation::Wpe(params) = params;
-        Ok(Self { wpe: params.clone().plan().map_err(Error::part("dereverberation"))? })
+        Ok(match params.clone() {
+            Dereverberation::Wpe(params) => Self::Wpe(params.plan().map_err(Error::part("dereverberation"))?),
+            Dereverberation::Unified(params) => {
+                Self::Unified(params.plan().map_err(Error::part("dereverberation"))?)
+            }
+        })
     }
 
     /// Of a spectrum [channel, frame, bin]. Digital silence stays silence.
     pub(super) fn process(&self, spectrum: ArrayView3<Complex<f32>>) -> Result<Array3<Complex<f32>>> {
-        self.wpe.process(spectrum).map_err(Error::part("dereverberation"))
+        let done = match self {
+            Self::Wpe(wpe) => wpe.process(spectrum),
+            Self::Unified(unified) => unified.process(spectrum).map(|output| output.mixture()),
+        };
+        done.map_err(Error::part("dereverberation"))
     }
 
     /// `others` through the filter that was estimated from `spectrum` alone: what it does to parts of a recording.
@@ -119,8 +131,13 @@ impl Dereverberator {
         spectrum: ArrayView3<Complex<f32>>,
         others: &[ArrayView3<Complex<f32>>],
     ) -> Result<Vec<Array3<Complex<f32>>>> {
+        let Self::Wpe(wpe) = self else {
+            return Err(Error::Data(
+                "only the filter of WPE is linear: its effect alone can be told by parts".into(),
+            ));
+        };
         let (channels, frames, bins) = spectrum.dim();
-        let reach = self.wpe.params().taps + self.wpe.params().delay;
+        let reach = wpe.params().taps + wpe.params().delay;
         let gap = Array3::zeros((channels, reach, bins));
         let mut parts = vec![spectrum];
         for other in others {
@@ -130,8 +147,7 @@ impl Dereverberator {
         let all = concatenate(Axis(1), &parts).map_err(failed)?;
         let mut weights = Array2::zeros((all.len_of(Axis(1)), bins));
         weights.slice_mut(s![..frames, ..]).fill(1.0);
-        let done = self
-            .wpe
+        let done = wpe
             .process_masked(all.view(), weights.view())
             .map_err(Error::part("dereverberation of parts"))?;
         let mut from = frames;

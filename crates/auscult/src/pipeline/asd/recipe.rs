@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::DetectorParams;
 use super::ensemble::Ensemble;
+use super::front_ends::Dereverberation;
 use super::simulator::Factory;
 use crate::pipeline::RecipeChoice;
 use crate::{Error, Result};
@@ -138,6 +139,12 @@ impl Recipe {
             Data::Simulation(factory) => {
                 if self.detector.features.sample_rate != super::sounds::SAMPLE_RATE {
                     return Err("detector.features.sample_rate must be 16000 for a simulation".into());
+                }
+                let linear = matches!(self.detector.dereverberation, Dereverberation::Wpe(_));
+                if !linear && !protocol.control_snrs_db.is_empty() {
+                    return Err("protocol.control_snrs_db needs a linear dereverberation; set \
+                                detector.dereverberation.kind = 'wpe' or control_snrs_db = []"
+                        .into());
                 }
                 if protocol.snrs_db.is_empty() {
                     return Err("protocol.snrs_db is empty: nothing would be tested".into());

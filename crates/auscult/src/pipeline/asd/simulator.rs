@@ -45,6 +45,7 @@ pub struct Factory {
 }
 
 impl Default for Factory {
+    /// The paper's sizes, and a difficulty that was set by row (A) alone, on seeds of its own (docs/asd.md).
     fn default() -> Self {
         Self {
             machines: 18,
@@ -53,11 +54,11 @@ impl Default for Factory {
             microphones: 8,
             reverberation_time: 0.4,
             programs: 3,
-            drift_db: 2.0,
-            neighbour_db: -6.0,
-            rumble_db: -6.0,
-            events_a_minute: 12.0,
-            event_db: 6.0,
+            drift_db: 15.0,
+            neighbour_db: -12.0,
+            rumble_db: -20.0,
+            events_a_minute: 90.0,
+            event_db: 24.0,
             sway: 0.0,
         }
     }

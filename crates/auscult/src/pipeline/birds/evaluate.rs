@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use auscult_eval_metrics::{
-    Bootstrap, ClassificationReport, confusion_matrix, mean_average_precision, top_k_accuracy,
-};
+use auscult_eval_metrics::{confusion_matrix, mean_average_precision};
 use ndarray::{Array2, Axis};
 
 use super::features::prepare;
 use super::model::BirdModel;
-use super::results::highest;
+use super::outcomes::Outcomes;
 use super::{Recording, read_manifest};
 use crate::observer::Observer;
 use crate::pipeline::doors::{EvaluateOptions, Evaluation, evaluation_folder};
@@ -64,13 +62,16 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
     if scored.is_empty() {
         return Err(Error::Data(format!("no recording of {} could be scored", options.manifest.display())));
     }
+    let truth = scored.iter().map(|(_, truth, _)| *truth).collect();
+    let scores = scored.iter().flat_map(|(_, _, scores)| scores.iter().copied()).collect();
+    let outcomes = Outcomes::new(truth, scores, (0..scored.len()).collect(), model.species().len())?;
     let metrics = Metrics {
         pipeline: "birds".into(),
         run: run.name(),
         manifest: options.manifest.display().to_string(),
-        metrics: figures(&scored, model.species().len())?,
+        metrics: figures(&outcomes)?,
     };
-    let folder = write(run, &options.manifest, &model, &scored, &metrics)?;
+    let folder = write(run, &options.manifest, &model, &scored, &outcomes, &metrics)?;
     Ok(Evaluation { metrics, folder, skipped: listed - scored.len() })
 }
 
@@ -85,51 +86,21 @@ pub(crate) fn find_species(species: &[String], name: &str) -> Option<usize> {
     })
 }
 
-fn figures(scored: &[(Recording, usize, Vec<f64>)], classes: usize) -> Result<BTreeMap<String, Figure>> {
-    let truth: Vec<usize> = scored.iter().map(|(_, truth, _)| *truth).collect();
-    let flat: Vec<f64> = scored.iter().flat_map(|(_, _, scores)| scores.iter().copied()).collect();
-    let scores = Array2::from_shape_vec((truth.len(), classes), flat).map_err(Error::part("scores"))?;
-    let predicted: Vec<usize> = scores.rows().into_iter().map(highest).collect();
-    let pick = |indices: &[usize]| {
-        let truth: Vec<usize> = indices.iter().map(|&index| truth[index]).collect();
-        (truth, indices.iter().map(|&index| predicted[index]).collect::<Vec<_>>())
-    };
-    let top = |indices: &[usize]| {
-        top_k_accuracy(&pick(indices).0, scores.select(Axis(0), indices).view(), 3.min(classes))
-            .unwrap_or(f64::NAN)
-    };
-    let report = |indices: &[usize]| {
-        let (truth, predicted) = pick(indices);
-        ClassificationReport::new(&truth, &predicted, classes).ok()
-    };
-    let accuracy = |indices: &[usize]| {
-        indices.iter().filter(|&&index| truth[index] == predicted[index]).count() as f64
-            / indices.len() as f64
-    };
+fn figures(outcomes: &Outcomes) -> Result<BTreeMap<String, Figure>> {
+    let Outcomes { truth, scores, .. } = outcomes;
     // Classes without a recording have no average precision: only those present are averaged.
-    let present: Vec<usize> = (0..classes).filter(|class| truth.contains(class)).collect();
-    let average_precision = |indices: &[usize]| {
-        let present: Vec<usize> = present
-            .iter()
-            .copied()
-            .filter(|class| indices.iter().any(|&index| truth[index] == *class))
-            .collect();
-        let scores = scores.select(Axis(0), indices).select(Axis(1), &present);
-        let is = Array2::from_shape_fn(scores.dim(), |(row, class)| truth[indices[row]] == present[class]);
+    let average_precision = |tests: &[usize]| {
+        let present: Vec<usize> =
+            (0..scores.ncols()).filter(|class| tests.iter().any(|&test| truth[test] == *class)).collect();
+        let scores = scores.select(Axis(0), tests).select(Axis(1), &present);
+        let is = Array2::from_shape_fn(scores.dim(), |(row, class)| truth[tests[row]] == present[class]);
         mean_average_precision(is.view(), scores.view()).unwrap_or(f64::NAN)
     };
-    let macro_f1 =
-        |indices: &[usize]| report(indices).map_or(f64::NAN, |report| report.averages.macro_average.f1);
-    let bootstrap = Bootstrap::new(2000).seed(1);
-    let figure = |statistic: &(dyn Fn(&[usize]) -> f64 + Sync)| -> Result<Figure> {
-        let interval = bootstrap.interval(truth.len(), statistic).map_err(Error::part("an interval"))?;
-        Ok(Figure::new(&interval, truth.len()))
-    };
     Ok(BTreeMap::from([
-        ("accuracy".to_owned(), figure(&accuracy)?),
-        ("top3_accuracy".to_owned(), figure(&top)?),
-        ("macro_f1".to_owned(), figure(&macro_f1)?),
-        ("mean_average_precision".to_owned(), figure(&average_precision)?),
+        ("accuracy".to_owned(), outcomes.accuracy()?),
+        ("top3_accuracy".to_owned(), outcomes.top3_accuracy()?),
+        ("macro_f1".to_owned(), outcomes.macro_f1()?),
+        ("mean_average_precision".to_owned(), outcomes.figure(average_precision)?),
     ]))
 }
 
@@ -138,6 +109,7 @@ fn write(
     manifest: &Path,
     model: &BirdModel,
     scored: &[(Recording, usize, Vec<f64>)],
+    outcomes: &Outcomes,
     metrics: &Metrics,
 ) -> Result<PathBuf> {
     let species = model.species();
@@ -146,8 +118,7 @@ fn write(
     let failed = |error| Error::part("predictions.csv")(error);
     let fixed = ["path", "species", "predicted", "right"].map(str::to_owned);
     table.write_record(fixed.iter().chain(species)).map_err(failed)?;
-    for (recording, truth, scores) in scored {
-        let predicted = highest(ndarray::ArrayView1::from(scores));
+    for ((recording, truth, scores), &predicted) in scored.iter().zip(&outcomes.predicted) {
         let right = if predicted == *truth { "1" } else { "0" };
         let mut record = vec![
             recording.path.display().to_string(),
@@ -160,11 +131,8 @@ fn write(
     }
     let table = table.into_inner().map_err(|error| Error::Data(error.to_string()))?;
     files::write(&folder.join("predictions.csv"), table)?;
-    let truth: Vec<usize> = scored.iter().map(|(_, truth, _)| *truth).collect();
-    let predicted: Vec<usize> =
-        scored.iter().map(|(_, _, scores)| highest(ndarray::ArrayView1::from(scores))).collect();
-    let counts =
-        confusion_matrix(&truth, &predicted, species.len()).map_err(Error::part("the confusion matrix"))?;
+    let counts = confusion_matrix(&outcomes.truth, &outcomes.predicted, species.len())
+        .map_err(Error::part("the confusion matrix"))?;
     files::write(&folder.join("confusion.svg"), report::confusion_matrix(counts.view(), species))?;
     files::write_json(&folder.join("metrics.json"), metrics)?;
     files::write_json(&run.path("metrics.json"), metrics)?;

@@ -7,7 +7,7 @@ use ndarray::{Array1, ArrayView1};
 
 use super::features::FeatureExtractor;
 use super::model::BirdModel;
-use super::results::highest;
+use super::outcomes::highest;
 use crate::{Error, Result};
 
 /// How to listen.

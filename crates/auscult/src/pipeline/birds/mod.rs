@@ -19,6 +19,7 @@ mod features;
 mod infer;
 mod model;
 mod naive_bayes;
+mod outcomes;
 mod patches;
 mod recipe;
 mod report;

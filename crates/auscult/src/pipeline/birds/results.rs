@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use auscult_eval_metrics::{Bootstrap, ClassificationReport, confusion_matrix, mcnemar, top_k_accuracy};
-use ndarray::{Array2, ArrayView1};
+use auscult_eval_metrics::{Bootstrap, ClassificationReport, confusion_matrix, mcnemar};
+use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
 use super::Recording;
+use super::outcomes::{Outcomes, RESAMPLES, highest, mean};
 use super::recipe::Recipe;
 use super::train::{CurvePoint, Dataset, Predictions, Scheme};
 use crate::pipeline::metrics::{Figure, Metrics};
 use crate::run::Run;
 use crate::{Error, Result, files};
-
-/// Resamples for intervals.
-const RESAMPLES: usize = 2000;
 
 /// The scores of one model under one scheme, all splits and seeds pooled.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -94,24 +92,10 @@ pub struct Results {
     pub(crate) curves: Vec<(String, Vec<CurvePoint>)>,
 }
 
-/// Index of the highest score (the first of equals).
-pub(crate) fn highest(scores: ArrayView1<f64>) -> usize {
-    let mut best = 0;
-    for (index, &score) in scores.iter().enumerate() {
-        if score > scores[best] {
-            best = index;
-        }
-    }
-    best
-}
-
 /// Tests of one model under one scheme, pooled over splits and seeds.
 struct Pool<'a> {
     parts: Vec<&'a Predictions>,
-    truth: Vec<usize>,
-    scores: Array2<f64>,
-    predicted: Vec<usize>,
-    recording: Vec<usize>,
+    outcomes: Outcomes,
     /// Share of the random crops that were right, per test.
     single: Vec<f64>,
 }
@@ -120,43 +104,21 @@ impl<'a> Pool<'a> {
     fn new(parts: Vec<&'a Predictions>, data: &Dataset) -> Result<Self> {
         let recording: Vec<usize> = parts.iter().flat_map(|part| part.recordings.iter().copied()).collect();
         let truth: Vec<usize> = recording.iter().map(|&index| data.labels[index]).collect();
-        let flat: Vec<f64> = parts.iter().flat_map(|part| part.whole.iter().flatten().copied()).collect();
-        let scores = Array2::from_shape_vec((truth.len(), data.species.len()), flat)
-            .map_err(Error::part("results"))?;
-        let predicted = scores.rows().into_iter().map(highest).collect();
+        let scores = parts.iter().flat_map(|part| part.whole.iter().flatten().copied()).collect();
         let single = parts
             .iter()
             .flat_map(|part| part.single.iter())
             .zip(&truth)
             .map(|(crops, &truth)| share(crops.iter().map(|&crop| crop == truth)))
             .collect();
-        Ok(Self { parts, truth, scores, predicted, recording, single })
-    }
-
-    fn right(&self, index: usize) -> f64 {
-        f64::from(u8::from(self.predicted[index] == self.truth[index]))
-    }
-
-    /// A statistic of test indices with its bootstrap interval over recordings.
-    fn figure(&self, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Figure> {
-        let bootstrap = Bootstrap::new(RESAMPLES).seed(1);
-        let interval =
-            bootstrap.interval_grouped(&self.recording, statistic).map_err(Error::part("an interval"))?;
-        let mut distinct = self.recording.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        Ok(Figure::new(&interval, distinct.len()))
+        let outcomes = Outcomes::new(truth, scores, recording, data.species.len())?;
+        Ok(Self { parts, outcomes, single })
     }
 }
 
 fn share(hits: impl ExactSizeIterator<Item = bool>) -> f64 {
     let count = hits.len().max(1) as f64;
     hits.filter(|&hit| hit).count() as f64 / count
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 /// Summarises all predictions of a run.
@@ -185,8 +147,12 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
     let headline = [Scheme::Test, Scheme::Shuffle].into_iter().find(|&scheme| has(scheme));
     let headline = headline.unwrap_or(Scheme::RecordistDisjoint);
     let headline_pool = pool(headline, first)?;
-    let counts = confusion_matrix(&headline_pool.truth, &headline_pool.predicted, data.species.len())
-        .map_err(Error::part("the confusion matrix"))?;
+    let counts = confusion_matrix(
+        &headline_pool.outcomes.truth,
+        &headline_pool.outcomes.predicted,
+        data.species.len(),
+    )
+    .map_err(Error::part("the confusion matrix"))?;
     let per_species = per_species(&headline_pool, data)?;
     let curves = predictions
         .iter()
@@ -207,27 +173,12 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
 }
 
 fn score(pool: &Pool, data: &Dataset) -> Result<Score> {
-    let classes = data.species.len();
-    let k = 3.min(classes);
-    let in_top: Vec<f64> = (0..pool.truth.len())
-        .map(|index| {
-            let row = pool.scores.slice(ndarray::s![index..=index, ..]);
-            top_k_accuracy(&pool.truth[index..=index], row, k)
-        })
-        .collect::<Result<_, _>>()
-        .map_err(Error::part("top-3 accuracy"))?;
-    let macro_f1 = |indices: &[usize]| {
-        let truth: Vec<usize> = indices.iter().map(|&i| pool.truth[i]).collect();
-        let predicted: Vec<usize> = indices.iter().map(|&i| pool.predicted[i]).collect();
-        ClassificationReport::new(&truth, &predicted, classes)
-            .map_or(f64::NAN, |report| report.averages.macro_average.f1)
-    };
-    let average = |values: &dyn Fn(usize) -> f64, indices: &[usize]| mean(indices.iter().map(|&i| values(i)));
+    let outcomes = &pool.outcomes;
     let metrics = BTreeMap::from([
-        ("accuracy".to_owned(), pool.figure(|indices| average(&|i| pool.right(i), indices))?),
-        ("top3_accuracy".to_owned(), pool.figure(|indices| average(&|i| in_top[i], indices))?),
-        ("single_crop_accuracy".to_owned(), pool.figure(|indices| average(&|i| pool.single[i], indices))?),
-        ("macro_f1".to_owned(), pool.figure(macro_f1)?),
+        ("accuracy".to_owned(), outcomes.accuracy()?),
+        ("top3_accuracy".to_owned(), outcomes.top3_accuracy()?),
+        ("single_crop_accuracy".to_owned(), outcomes.mean_of(|test| pool.single[test])?),
+        ("macro_f1".to_owned(), outcomes.macro_f1()?),
     ]);
     let right_in = |part: &Predictions| {
         share(
@@ -252,7 +203,9 @@ fn score(pool: &Pool, data: &Dataset) -> Result<Score> {
         metrics,
         per_seed: by_seed.into_values().map(|splits| mean(splits.into_iter())).collect(),
         per_offset: (0..offsets)
-            .map(|offset| share(crops.iter().zip(&pool.truth).map(|(crop, &truth)| crop[offset] == truth)))
+            .map(|offset| {
+                share(crops.iter().zip(&pool.outcomes.truth).map(|(crop, &truth)| crop[offset] == truth))
+            })
             .collect(),
         selection_score: (!selection.is_empty()).then(|| mean(selection.into_iter())),
         seconds: mean(pool.parts.iter().map(|part| part.seconds)),
@@ -266,16 +219,19 @@ fn selection_score(curve: &[CurvePoint]) -> Option<f64> {
 }
 
 fn compare(scheme: Scheme, against: &str, first: &Pool, other: &Pool) -> Result<Comparison> {
-    let right = |pool: &Pool| (0..pool.truth.len()).map(|index| pool.right(index)).collect::<Vec<f64>>();
+    let right = |pool: &Pool| -> Vec<f64> {
+        (0..pool.outcomes.truth.len()).map(|test| pool.outcomes.right(test)).collect()
+    };
+    let recording = &first.outcomes.recording;
     let (ours, theirs) = (right(first), right(other));
     let over = |right: &[f64], indices: &[usize]| mean(indices.iter().map(|&index| right[index]));
     let paired = Bootstrap::new(RESAMPLES)
         .seed(1)
-        .paired_difference_grouped(&first.recording, |i| over(&ours, i), |i| over(&theirs, i))
+        .paired_difference_grouped(recording, |i| over(&ours, i), |i| over(&theirs, i))
         .map_err(Error::part("a paired interval"))?;
     // Each recording once: recognised where it was in more than half of its tests.
     let mut tests: BTreeMap<usize, (f64, f64, f64)> = BTreeMap::new();
-    for (index, &recording) in first.recording.iter().enumerate() {
+    for (index, &recording) in recording.iter().enumerate() {
         let entry = tests.entry(recording).or_default();
         *entry = (entry.0 + ours[index], entry.1 + theirs[index], entry.2 + 1.0);
     }
@@ -287,15 +243,16 @@ fn compare(scheme: Scheme, against: &str, first: &Pool, other: &Pool) -> Result<
 }
 
 fn per_species(pool: &Pool, data: &Dataset) -> Result<Vec<SpeciesScore>> {
-    let report = ClassificationReport::new(&pool.truth, &pool.predicted, data.species.len())
-        .map_err(Error::part("per-species scores"))?;
+    let report =
+        ClassificationReport::new(&pool.outcomes.truth, &pool.outcomes.predicted, data.species.len())
+            .map_err(Error::part("per-species scores"))?;
     let rows = data.species.iter().zip(&report.per_class).enumerate().map(|(index, (species, scores))| {
         SpeciesScore {
             species: species.clone(),
             recall: scores.recall,
             precision: scores.precision,
             f1: scores.f1,
-            tests: pool.truth.iter().filter(|&&truth| truth == index).count(),
+            tests: pool.outcomes.truth.iter().filter(|&&truth| truth == index).count(),
             seconds: data.seconds_of(index),
         }
     });

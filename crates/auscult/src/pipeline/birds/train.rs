@@ -13,6 +13,7 @@ use super::examples::{Crops, Vectors};
 use super::features::{Features, FrontEnd, prepare};
 use super::model::{BirdModel, Preparation};
 use super::naive_bayes::GaussianNaiveBayes;
+use super::outcomes::highest;
 use super::patches::{Picture, Scaling, Window};
 use super::recipe::{Baseline, Contender, Recipe};
 use super::results::{self, Results};
@@ -100,7 +101,7 @@ pub fn train(
     files::write(&run.path("recipe.toml"), toml)?;
 
     let data = Dataset::prepare(recipe, recordings, options, observer)?;
-    same_recordings(&run, &data)?;
+    run.begun_with(data.fingerprint())?;
     let trainer = Trainer { recipe, data: &data, run: &run, device: options.device };
     let mut predictions = Vec::new();
     for job in trainer.jobs()? {
@@ -136,25 +137,6 @@ fn run_fingerprint(recipe: &Recipe, options: &TrainOptions) -> Result<String> {
     let resolved = serde_json::to_vec(recipe).map_err(Error::part("the recipe"))?;
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     Ok(fingerprint(&[&resolved, &table, version, &[u8::from(options.skip_bad)]]))
-}
-
-/// Finished jobs count recordings by their place among the usable ones, so that a run can only go on with the very
-/// recordings it was begun with.
-fn same_recordings(run: &Run, data: &Dataset) -> Result<()> {
-    let now = data.fingerprint();
-    let file = run.path("jobs/recordings.sha256");
-    match std::fs::read_to_string(&file) {
-        Ok(begun) if begun.trim_end() == now => Ok(()),
-        Ok(_) => Err(Error::Run {
-            path: run.folder().into(),
-            problem:
-                "the recordings are not those it was begun with: one was changed, mended or lost since; \
-                      put it back, or remove this folder to train anew"
-                    .into(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => files::write(&file, now + "\n"),
-        Err(error) => Err(Error::io("read", &file)(error)),
-    }
 }
 
 /// The usable recordings with their features for every front end of the recipe.
@@ -399,7 +381,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(job.name());
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
-            remove_checkpoint(&folder)?;
+            files::remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = std::time::Instant::now();
@@ -429,7 +411,7 @@ impl<'a> Trainer<'a> {
             curve,
         };
         files::write_json(&file, &predictions)?;
-        remove_checkpoint(&folder)?;
+        files::remove_checkpoint(&folder)?;
         Ok(predictions)
     }
 
@@ -491,7 +473,7 @@ impl<'a> Trainer<'a> {
             let starts = [offsets.clone(), covering].concat();
             let probabilities = model.score_at(&picture, &starts)?;
             let (single, whole) = probabilities.view().split_at(Axis(0), offsets.len());
-            scored.single.push(single.rows().into_iter().map(|row| results::highest(row)).collect());
+            scored.single.push(single.rows().into_iter().map(|row| highest(row)).collect());
             scored.whole.push(whole.mean_axis(Axis(0)).map(|mean| mean.to_vec()).unwrap_or_default());
         }
         Ok(scored)
@@ -504,7 +486,7 @@ impl<'a> Trainer<'a> {
         let same = |whole: Vec<Vec<f64>>| {
             let single = whole
                 .iter()
-                .map(|scores| vec![results::highest(Array1::from(scores.clone()).view()); offsets])
+                .map(|scores| vec![highest(Array1::from(scores.clone()).view()); offsets])
                 .collect();
             Scored { whole, single }
         };
@@ -550,7 +532,7 @@ impl<'a> Trainer<'a> {
                 patches(&picture, starts).rows().into_iter().map(|row| model.probabilities(row)).collect()
             };
             let offsets = random_starts(&picture, &window, self.recipe.protocol.offsets, seed, recording);
-            scored.single.push(score(&offsets).iter().map(|row| results::highest(row.view())).collect());
+            scored.single.push(score(&offsets).iter().map(|row| highest(row.view())).collect());
             let covering = score(&picture.covering(&window, window.frames.div_ceil(2)));
             let count = covering.len() as f64;
             let mean = covering.into_iter().reduce(|a, b| a + b).map(|sum| (sum / count).to_vec());
@@ -600,7 +582,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(format!("final-{}", contender.name));
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
-            remove_checkpoint(&folder)?;
+            files::remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = std::time::Instant::now();
@@ -627,17 +609,8 @@ impl<'a> Trainer<'a> {
             })
         };
         files::write_json(&file, &predictions)?;
-        remove_checkpoint(&folder)?;
+        files::remove_checkpoint(&folder)?;
         Ok(predictions)
-    }
-}
-
-/// A finished job is known by its predictions; its checkpoint, thrice the size of the network, only takes room.
-fn remove_checkpoint(folder: &Path) -> Result<()> {
-    let file = folder.join("checkpoint.safetensors");
-    match std::fs::remove_file(&file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &file)(error)),
-        _ => Ok(()),
     }
 }
 

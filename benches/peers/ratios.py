@@ -1,0 +1,17 @@
+"""The rows of the ratio table: printed here, and kept for `cargo xtask bench --peers` in the file it names."""
+
+import json
+import os
+
+KEPT_IN = os.environ.get("AUSCULT_RATIOS")
+
+
+def row(job, peer, ours, theirs, goal=None):
+    """Seconds of both sides on the same input. `goal` is the least ratio theirs / ours that we want, if there is one."""
+    ratio = theirs / ours
+    verdict = "" if goal is None else f"   goal {goal}x: {'met' if ratio >= goal else 'missed'}"
+    print(f"{job:44} {peer:24} {1e3 * ours:11.3f} ms {1e3 * theirs:11.3f} ms {ratio:9.2f}x{verdict}", flush=True)
+    if KEPT_IN:
+        record = {"job": job, "peer": peer, "ours_s": ours, "peer_s": theirs, "ratio": ratio, "goal": goal}
+        with open(KEPT_IN, "a") as table:
+            table.write(json.dumps(record) + "\n")

@@ -6,6 +6,7 @@
 //!
 //! * [`commands`]: one file per command; start there.
 //! * [`libtorch`]: which libtorch the locked `tch` needs, and how it comes from the PyPI wheels.
+//! * [`browser`]: reports as a person sees them.
 //! * [`datasets`], [`download`], [`unpack`], [`manifest`]: `datasets.toml` and what happens to a file on its way in.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something a person has to do first (the message says what).
@@ -15,6 +16,7 @@
 // A driver talks to the person at the terminal; the libraries of the workspace do not.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod browser;
 pub mod checksum;
 mod cli;
 pub mod commands;

@@ -37,6 +37,15 @@ pub const PACKAGES: &[SystemPackage] = &[
     },
 ];
 
+/// What looks at reports; only `report --check` needs it.
+pub const BROWSER: SystemPackage = SystemPackage {
+    name: "Chromium",
+    apt: "chromium",
+    purpose: "opens reports to see that they are fit to be seen",
+    required: false,
+    probe: || process::find_program("chromium").map(|_| "found".to_owned()),
+};
+
 /// How an installation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Installed {

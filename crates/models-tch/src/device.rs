@@ -27,11 +27,7 @@ impl Device {
         match self {
             Device::Cpu => Ok(tch::Device::Cpu),
             Device::Cuda(index) => {
-                let count = if tch::Cuda::is_available() {
-                    usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
-                } else {
-                    0
-                };
+                let count = cuda_devices();
                 if index >= count {
                     return Err(Error::NoCuda { index, count });
                 }
@@ -41,6 +37,12 @@ impl Device {
             }
         }
     }
+}
+
+/// How many CUDA devices libtorch sees; none with a libtorch without CUDA.
+#[must_use]
+pub fn cuda_devices() -> usize {
+    if tch::Cuda::is_available() { usize::try_from(tch::Cuda::device_count()).unwrap_or(0) } else { 0 }
 }
 
 impl fmt::Display for Device {

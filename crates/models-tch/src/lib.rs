@@ -69,7 +69,7 @@ mod trainer;
 mod training;
 
 pub use classifier::Classifier;
-pub use device::{Device, set_threads};
+pub use device::{Device, cuda_devices, set_threads};
 pub use error::{Error, Result};
 pub use examples::Examples;
 pub use history::{EpochRecord, History, Position, Progress};

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 use anyhow::Result;
 
 use crate::{
-    Workspace,
+    Workspace, browser,
     commands::{Auscult, auscult::run_folders},
     pipelines::PIPELINES,
     process,
@@ -22,6 +22,9 @@ pub struct Args {
     /// The page to write.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Open the page in a headless Chromium too: no script errors, every picture there, readable on a phone.
+    #[arg(long)]
+    pub check: bool,
     /// Fail rather than use the network.
     #[arg(long)]
     pub offline: bool,
@@ -36,7 +39,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         folders.extend(run_folders(workspace, &pipelines, run)?);
     }
     let output = args.output.as_deref().map(process::absolute).transpose()?;
-    write(workspace, &auscult, folders, output.unwrap_or_else(|| workspace.path(REPORT)))
+    let output = output.unwrap_or_else(|| workspace.path(REPORT));
+    write(workspace, &auscult, folders, output.clone())?;
+    if args.check { browser::check(&output) } else { Ok(()) }
 }
 
 /// Writes the page with a command that is built already.

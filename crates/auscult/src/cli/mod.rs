@@ -2,6 +2,7 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
@@ -11,10 +12,11 @@ mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
+mod shell;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Machine listening: machines, birds, speakers, singers, songs.
 #[derive(Parser)]
@@ -40,6 +42,12 @@ enum Verb {
     Report(runs::ReportArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
+    /// Say what there is on this machine, and how to mend what is not.
+    Doctor(doctor::DoctorArguments),
+    /// Print a completion script, e.g. for bash: `source <(auscult completions bash)`.
+    Completions(shell::CompletionsArguments),
+    /// Print the manual page, or write one page a verb.
+    Man(shell::ManArguments),
 }
 
 /// Parses, runs, and turns errors into a message and exit code 1 (2 is for wrong usage).
@@ -57,6 +65,9 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
+        Verb::Man(arguments) => shell::man(&arguments, Arguments::command()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

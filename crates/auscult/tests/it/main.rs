@@ -10,5 +10,6 @@ mod evaluating;
 mod killing;
 mod listening;
 mod long_files;
+mod shell;
 mod support;
 mod training;

@@ -2,12 +2,12 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+mod dereverb;
 mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
 mod places;
-#[cfg(feature = "torch")]
 mod progress;
 #[cfg(feature = "torch")]
 mod runs;
@@ -40,6 +40,8 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Take the late reverberation out of a recording.
+    Dereverb(dereverb::DereverbArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
     /// Say what there is on this machine, and how to mend what is not.
@@ -55,6 +57,8 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(feature = "torch")]
     environment::settle();
+    // of several recordings, some can be left out
+    let skips = !matches!(arguments.verb, Verb::Dereverb(_));
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
@@ -64,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Eval(arguments) => runs::eval(&arguments),
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
+        Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
@@ -74,7 +79,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            if matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
+            if skips && matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
                 say("hint: --skip-bad goes on without recordings that cannot be used");
             }
             ExitCode::FAILURE

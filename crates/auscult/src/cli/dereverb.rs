@@ -80,7 +80,8 @@ enum Samples {
 impl DereverbArguments {
     fn method(&self) -> anyhow::Result<DereverbMethod> {
         let only = |given: bool, option: &str, method: Method| {
-            let name = method.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+            let name =
+                method.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
             anyhow::ensure!(!given || self.method == method, "--{option} belongs to --method {name}");
             Ok(())
         };

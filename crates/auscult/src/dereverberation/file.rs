@@ -119,10 +119,18 @@ pub fn dereverberate_file(
     if written.clipped > 0 {
         warnings.push(format!("{} samples clip in the output; write it as 32-bit floats", written.clipped));
     }
-    let level_change = if look.energy > 0.0 && energy > 0.0 { 10.0 * (energy / look.energy).log10() } else { 0.0 };
+    let level_change =
+        if look.energy > 0.0 && energy > 0.0 { 10.0 * (energy / look.energy).log10() } else { 0.0 };
     warnings.iter().for_each(|warning| observer.warn(&format!("{}: {warning}", input.display())));
     observer.end(&format!("{:.1} s, {channels} channels, level {level_change:+.1} dB", seconds(frames)));
-    Ok(DereverbSummary { channels, sample_rate: rate, seconds: seconds(frames), segments, level_change, warnings })
+    Ok(DereverbSummary {
+        channels,
+        sample_rate: rate,
+        seconds: seconds(frames),
+        segments,
+        level_change,
+        warnings,
+    })
 }
 
 /// What would be found out only after hours of work.
@@ -251,11 +259,11 @@ impl Look {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let list = |channels: Vec<usize>| channels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let list =
+            |channels: Vec<usize>| channels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let channels = 0..self.peaks.len();
         let silent: Vec<usize> = channels.clone().filter(|&m| self.peaks[m] == 0.0).collect();
-        let equal: Vec<usize> =
-            channels.skip(1).filter(|&m| self.equal[m] && self.peaks[m] > 0.0).collect();
+        let equal: Vec<usize> = channels.skip(1).filter(|&m| self.equal[m] && self.peaks[m] > 0.0).collect();
         let mut warnings = Vec::new();
         if !silent.is_empty() {
             warnings.push(format!("silent channels: {} (from 0); they stay silent", list(silent)));

@@ -113,6 +113,10 @@ mod tests {
         // segments begin at 0, 80, 160; the fades are at 90..100, 170..180
         assert!(output[..90].iter().all(|&x| x == 1.0) && output[100..170].iter().all(|&x| x == 2.0));
         assert!(output[180..].iter().all(|&x| x == 3.0));
-        assert!(output[89..101].is_sorted() && output[94] > 1.3 && output[95] < 1.7, "{:?}", &output[89..101]);
+        assert!(
+            output[89..101].is_sorted() && output[94] > 1.3 && output[95] < 1.7,
+            "{:?}",
+            &output[89..101]
+        );
     }
 }

@@ -189,7 +189,9 @@ mod tests {
         assert!((&found - &expected).iter().all(|difference| difference.abs() < 1e-12));
         // the filters start at zero: what comes before they learn is the recording itself
         let start = s![.., ..200];
-        assert!((&found.slice(start) - &samples.slice(start)).iter().all(|difference| difference.abs() < 1e-12));
+        assert!(
+            (&found.slice(start) - &samples.slice(start)).iter().all(|difference| difference.abs() < 1e-12)
+        );
     }
 
     #[test]

@@ -54,7 +54,10 @@ fn oddities_are_told() {
     let (input, output) = (folder.path().join("odd.wav"), folder.path().join("out.wav"));
     let (wet, _) = recorded(1, 2.0);
     let loud = wet.mapv(|x| (40.0 * x).clamp(-1.0, 1.0));
-    write(&input, &concatenate(Axis(0), &[loud.view(), loud.view(), Array2::zeros(loud.dim()).view()]).unwrap());
+    write(
+        &input,
+        &concatenate(Axis(0), &[loud.view(), loud.view(), Array2::zeros(loud.dim()).view()]).unwrap(),
+    );
     let done = command(&[input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--json", "--taps", "5"]);
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");

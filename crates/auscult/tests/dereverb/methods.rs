@@ -43,7 +43,8 @@ fn the_summary_is_one_line_of_json() {
     let (input, output) = (folder.path().join("in.wav"), folder.path().join("out.wav"));
     let (wet, _) = recorded(2, 3.0);
     write(&input, &wet);
-    let done = command(&[input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--json", "--samples", "i16"]);
+    let done =
+        command(&[input.to_str().unwrap(), "-o", output.to_str().unwrap(), "--json", "--samples", "i16"]);
     assert!(done.status.success());
     let summary: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&summary["channels"], &summary["sample_rate"]), (&2.into(), &RATE.into()));

@@ -24,9 +24,12 @@
 //! | [`stft_mel`] | STFT, mel, MFCC, deltas, HPSS | librosa, Kaldi |
 //! | [`dereverb`], [`dereverberation`] | WPE, offline and online, unified likelihood, rooms; files and streams | nara_wpe, pyroomacoustics |
 //! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
+//! | [`fa_speaker`] | mixtures, eigenvoices, speaker comparison, clustering | scikit-learn, SciPy, NumPy |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
 //! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//! | | speakers: who is the same, who spoke when | paper 002 |
+//! | | svd: songs to singing | paper 003 |
 //!
 //! # Features
 //! * `cli` (default): the `auscult` command.
@@ -41,6 +44,7 @@
 pub use auscult_audio_io as audio_io;
 pub use auscult_dereverb as dereverb;
 pub use auscult_eval_metrics as eval_metrics;
+pub use auscult_fa_speaker as fa_speaker;
 #[cfg(feature = "torch")]
 pub use auscult_models_tch as models_tch;
 pub use auscult_nmf_family as nmf_family;

@@ -12,7 +12,7 @@ use crate::layers::Layer;
 use crate::networks::Network;
 use crate::optimizer::sorted;
 use crate::random::{mix, with_seed};
-use crate::storage::{Stored, appended, write_atomically, write_tensors};
+use crate::storage::{Stored, appended, read_sidecar, save_model};
 
 /// A network that tells classes apart: weights, the shape of its examples and the names of its classes.
 pub struct Classifier {
@@ -99,12 +99,18 @@ impl Classifier {
         self.store.trainable_variables().iter().map(Tensor::numel).sum()
     }
 
+    /// How many decisions the network makes about one example.
+    pub(crate) fn decisions(&self) -> usize {
+        self.network.decisions(&self.input_shape)
+    }
+
     /// How many values one example has.
     pub(crate) fn example_len(&self) -> usize {
         self.input_shape.iter().product()
     }
 
-    /// The probability of each class for each example, row-major `[example, class]`.
+    /// The probability of each class for each example, row-major `[example, class]`; of sequences `[example, frame,
+    /// class]`.
     ///
     /// `inputs` holds the examples one after the other, flattened; `batch` of them are computed at a time.
     ///
@@ -142,7 +148,7 @@ impl Classifier {
         Ok(probabilities)
     }
 
-    /// The network's output for one batch.
+    /// The network's output for one batch, `[example, class]`; of sequences `[example, frame, class]`.
     pub(crate) fn logits(&self, inputs: &[f32], input_shape: &[usize], train: bool) -> Result<Tensor> {
         let example_len: usize = input_shape.iter().product();
         let mut shape = vec![(inputs.len() / example_len) as i64];
@@ -158,11 +164,6 @@ impl Classifier {
     /// # Errors
     /// If a file cannot be written or a weight is NaN.
     pub fn save(&self, path_stem: &Path, metadata: &serde_json::Value) -> Result<()> {
-        let weights = appended(path_stem, ".safetensors");
-        if !write_tensors(&weights, &sorted(&self.store), None)? {
-            return Err(Error::format(&weights, "the weights are not finite, so nothing was written"));
-        }
-        let path = appended(path_stem, ".json");
         let sidecar = Sidecar {
             format: FORMAT,
             network: self.network.clone(),
@@ -171,8 +172,7 @@ impl Classifier {
             version: env!("CARGO_PKG_VERSION").into(),
             metadata: metadata.clone(),
         };
-        let text = serde_json::to_string_pretty(&sidecar).map_err(|error| Error::format(&path, error))?;
-        write_atomically(&path, text.as_bytes())
+        save_model(path_stem, &self.store, &sidecar)
     }
 
     /// Reads what [`save`](Self::save) wrote, with the metadata.
@@ -180,13 +180,7 @@ impl Classifier {
     /// # Errors
     /// If a file is missing or broken, or the two do not belong together.
     pub fn load(path_stem: &Path, device: Device) -> Result<(Self, serde_json::Value)> {
-        let path = appended(path_stem, ".json");
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::file("read", &path, error))?;
-        let sidecar: Sidecar = serde_json::from_str(&text).map_err(|error| Error::format(&path, error))?;
-        if sidecar.format != FORMAT {
-            let reason = format!("it has format {}, this version reads {FORMAT}", sidecar.format);
-            return Err(Error::format(&path, reason));
-        }
+        let sidecar: Sidecar = read_sidecar(path_stem, FORMAT)?;
         let mut classifier =
             Classifier::new(&sidecar.network, &sidecar.input_shape, &sidecar.classes, 0, device)?;
         classifier.load_weights(&appended(path_stem, ".safetensors"))?;

@@ -3,16 +3,24 @@
 #[cfg(feature = "torch")]
 mod birds;
 mod dereverb;
+#[cfg(feature = "torch")]
+mod diarize;
 mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
+#[cfg(feature = "torch")]
+mod manifest;
 #[cfg(feature = "torch")]
 mod places;
 mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
+#[cfg(feature = "torch")]
+mod separate;
 mod shell;
+#[cfg(feature = "torch")]
+mod singing;
 
 use std::process::ExitCode;
 
@@ -31,6 +39,12 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Say who speaks when in recordings
+    #[cfg(feature = "torch")]
+    Diarize(diarize::DiarizeArguments),
+    /// Say whether two recordings are one speaker's
+    #[cfg(feature = "torch")]
+    SameSpeaker(diarize::SameSpeakerArguments),
     /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
     #[cfg(feature = "torch")]
     Train(runs::TrainArguments),
@@ -42,6 +56,15 @@ enum Verb {
     Report(runs::ReportArguments),
     /// Take the late reverberation out of a recording.
     Dereverb(dereverb::DereverbArguments),
+    /// Write the manifest of a corpus as it is published.
+    #[cfg(feature = "torch")]
+    Manifest(manifest::ManifestArguments),
+    /// Find where somebody sings in songs: segments with their probability.
+    #[cfg(feature = "torch")]
+    Singing(singing::SingingArguments),
+    /// Part songs into voice and accompaniment
+    #[cfg(feature = "torch")]
+    Separate(separate::SeparateArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
     /// Say what there is on this machine, and how to mend what is not.
@@ -63,6 +86,14 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
         #[cfg(feature = "torch")]
+        Verb::Diarize(arguments) => diarize::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::SameSpeaker(arguments) => diarize::same_speaker(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Manifest(arguments) => manifest::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Singing(arguments) => singing::run(&arguments),
+        #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]
         Verb::Eval(arguments) => runs::eval(&arguments),
@@ -70,6 +101,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::Separate(arguments) => separate::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
         Verb::Man(arguments) => shell::man(&arguments, Arguments::command()),

@@ -10,15 +10,20 @@
 
 mod doors;
 mod metrics;
+mod preparation;
 
 pub mod birds;
 pub mod recipe;
+pub mod separation;
+pub mod speakers;
+pub mod svd;
 
 pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds];
+pub const PIPELINES: &[&dyn Pipeline] =
+    &[&birds::Birds, &speakers::Speakers, &svd::Svd, &separation::Separation];
 
 /// The pipeline of that name.
 #[must_use]

@@ -6,7 +6,9 @@
 mod classifier;
 mod common;
 mod killed;
+mod masker;
 mod networks;
 mod pytorch;
 mod resume;
+mod singing_networks;
 mod training;

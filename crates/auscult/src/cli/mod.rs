@@ -2,6 +2,7 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+mod dereverb;
 #[cfg(feature = "torch")]
 mod diarize;
 mod doctor;
@@ -11,7 +12,6 @@ mod environment;
 mod manifest;
 #[cfg(feature = "torch")]
 mod places;
-#[cfg(feature = "torch")]
 mod progress;
 #[cfg(feature = "torch")]
 mod runs;
@@ -54,6 +54,8 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Take the late reverberation out of a recording.
+    Dereverb(dereverb::DereverbArguments),
     /// Write the manifest of a corpus as it is published.
     #[cfg(feature = "torch")]
     Manifest(manifest::ManifestArguments),
@@ -78,6 +80,8 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(feature = "torch")]
     environment::settle();
+    // of several recordings, some can be left out
+    let skips = !matches!(arguments.verb, Verb::Dereverb(_));
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
@@ -95,6 +99,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Eval(arguments) => runs::eval(&arguments),
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
+        Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
         #[cfg(feature = "torch")]
         Verb::Separate(arguments) => separate::run(&arguments),
@@ -107,7 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            if matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
+            if skips && matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
                 say("hint: --skip-bad goes on without recordings that cannot be used");
             }
             ExitCode::FAILURE

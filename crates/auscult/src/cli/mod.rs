@@ -6,6 +6,8 @@ mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod listening_test;
+#[cfg(feature = "torch")]
 mod places;
 #[cfg(feature = "torch")]
 mod progress;
@@ -42,6 +44,9 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Make a page to rate stems by ear, and read the ratings
+    #[cfg(feature = "torch")]
+    ListeningTest(listening_test::ListeningTestArguments),
     /// Part songs into voice and accompaniment
     #[cfg(feature = "torch")]
     Separate(separate::SeparateArguments),
@@ -70,6 +75,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::ListeningTest(arguments) => listening_test::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Separate(arguments) => separate::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),

@@ -3,7 +3,7 @@
 mod figures;
 mod images;
 
-pub(crate) use figures::{Scatter, Series, confusion_matrix, lines, scatter};
+pub(crate) use figures::{Scatter, Series, Values, boxes, confusion_matrix, lines, scatter};
 pub(crate) use images::heat_map;
 
 use std::path::Path;

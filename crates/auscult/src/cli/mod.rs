@@ -9,6 +9,8 @@ mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod listening_test;
+#[cfg(feature = "torch")]
 mod manifest;
 #[cfg(feature = "torch")]
 mod places;
@@ -62,6 +64,9 @@ enum Verb {
     /// Find where somebody sings in songs: segments with their probability.
     #[cfg(feature = "torch")]
     Singing(singing::SingingArguments),
+    /// Make a page to rate stems by ear, and read the ratings
+    #[cfg(feature = "torch")]
+    ListeningTest(listening_test::ListeningTestArguments),
     /// Part songs into voice and accompaniment
     #[cfg(feature = "torch")]
     Separate(separate::SeparateArguments),
@@ -101,6 +106,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::ListeningTest(arguments) => listening_test::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Separate(arguments) => separate::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),

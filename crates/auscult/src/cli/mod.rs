@@ -2,9 +2,9 @@
 
 #[cfg(feature = "torch")]
 mod birds;
-mod doctor;
 #[cfg(feature = "torch")]
 mod diarize;
+mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]

@@ -14,6 +14,7 @@ pub const PIPELINES: &[Pipeline] = &[
     Pipeline { name: "birds", about: "which species sings in a recording" },
     Pipeline { name: "speakers", about: "who is the same speaker, and who spoke when" },
     Pipeline { name: "svd", about: "where somebody sings in a song" },
+    Pipeline { name: "separation", about: "the voice and the band of a song, apart" },
 ];
 
 /// The pipelines a command line means: one, or `all`.

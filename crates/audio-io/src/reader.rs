@@ -39,6 +39,9 @@ pub struct ReadOptions {
     pub mono: bool,
     /// Resample to this rate in Hz; `None`, the default, keeps the file's own.
     pub sample_rate: Option<u32>,
+    /// Which audio track of a file with several (MP4 stems), from 0; `None`, the default, reads the file's own default
+    /// track.
+    pub track: Option<usize>,
     /// Whether a truncated or damaged file, an empty one, or a NaN or infinite sample is an error (the default).
     /// If not, what can be read is kept, silence stands in for the rest, and a [`Warning`] says so.
     pub strict: bool,
@@ -46,7 +49,7 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { start: 0.0, duration: None, mono: false, sample_rate: None, strict: true }
+        Self { start: 0.0, duration: None, mono: false, sample_rate: None, track: None, strict: true }
     }
 }
 
@@ -72,6 +75,12 @@ impl ReadOptions {
     /// Resamples to `hertz`; `None` keeps the file's own rate.
     pub fn sample_rate(mut self, hertz: impl Into<Option<u32>>) -> Self {
         self.sample_rate = hertz.into();
+        self
+    }
+
+    /// Chooses an audio track of a file with several, from 0.
+    pub fn track(mut self, track: impl Into<Option<usize>>) -> Self {
+        self.track = track.into();
         self
     }
 
@@ -160,7 +169,7 @@ impl AudioReader {
 
     fn with_options(path: &Path, options: &ReadOptions) -> Result<Self> {
         let mut warnings = Vec::new();
-        let mut decoder = decode::open(path, options.strict, &mut warnings)?;
+        let mut decoder = decode::open(path, options.track, options.strict, &mut warnings)?;
         let (file_rate, file_channels) = (decoder.sample_rate(), decoder.channels());
         let sample_rate = options.sample_rate.unwrap_or(file_rate);
         let channels = if options.mono { 1 } else { file_channels };

@@ -42,3 +42,12 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
     };
     serde_json::from_str(&text).map(Some).map_err(Error::part(format!("{}", path.display())))
 }
+
+/// A finished job is known by its results; its checkpoint, thrice the size of the network, only takes room.
+pub(crate) fn remove_checkpoint(job: &Path) -> Result<()> {
+    let file = job.join("checkpoint.safetensors");
+    match std::fs::remove_file(&file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &file)(error)),
+        _ => Ok(()),
+    }
+}

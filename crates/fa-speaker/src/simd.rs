@@ -103,7 +103,14 @@ fn exp(x: f64) -> f64 {
 }
 
 /// Adds to each row of `sums` the rows of `values` times their shares: sums += sharesᵀ values. Most shares are 0.
-pub(crate) fn add_shared(shares: &[f64], components: usize, values: &[f64], width: usize, stride: usize, sums: &mut [f64]) {
+pub(crate) fn add_shared(
+    shares: &[f64],
+    components: usize,
+    values: &[f64],
+    width: usize,
+    stride: usize,
+    sums: &mut [f64],
+) {
     vectorised(
         #[inline(always)]
         || {
@@ -158,13 +165,15 @@ mod tests {
     #[test]
     fn shared_sums_are_a_product() {
         let (components, width, stride, rows) = (11, 3, 5, 4);
-        let shares: Vec<f64> = (0..rows * components).map(|i| if i % 3 == 0 { (i % 7) as f64 } else { 0.0 }).collect();
+        let shares: Vec<f64> =
+            (0..rows * components).map(|i| if i % 3 == 0 { (i % 7) as f64 } else { 0.0 }).collect();
         let values: Vec<f64> = (0..rows * stride).map(|i| (i * i % 13) as f64).collect();
         let mut sums = vec![1.0; components * width];
         add_shared(&shares, components, &values, width, stride, &mut sums);
         for k in 0..components {
             for j in 0..width {
-                let expected: f64 = (0..rows).map(|t| shares[t * components + k] * values[t * stride + j]).sum();
+                let expected: f64 =
+                    (0..rows).map(|t| shares[t * components + k] * values[t * stride + j]).sum();
                 assert_eq!(sums[k * width + j], expected + 1.0);
             }
         }

@@ -48,6 +48,17 @@ impl Conv2d {
             padding: [kernel / 2, kernel / 2],
         })
     }
+
+    /// A convolution with an odd square kernel and a bias that halves even rows and columns.
+    pub(crate) fn halving(path: &nn::Path, channels: [i64; 2], kernel: i64, init: Init) -> Result<Self> {
+        let shape = weight_shape(channels, [kernel, kernel]);
+        Ok(Conv2d {
+            weight: init.add_weight(path, &shape)?,
+            bias: Some(init.add_bias(path, &shape)?),
+            stride: 2,
+            padding: [kernel / 2, kernel / 2],
+        })
+    }
 }
 
 fn weight_shape([inputs, outputs]: [i64; 2], [rows, columns]: [i64; 2]) -> [i64; 4] {
@@ -60,6 +71,37 @@ impl Layer for Conv2d {
         input
             .f_conv2d(&self.weight, self.bias.as_ref(), stride, self.padding, [1, 1], 1)
             .during("a convolution")
+    }
+}
+
+/// Transposed two-dimensional convolution with an odd square kernel that doubles rows and columns.
+pub(crate) struct ConvTranspose2d {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl ConvTranspose2d {
+    pub(crate) fn doubling(
+        path: &nn::Path,
+        [inputs, outputs]: [i64; 2],
+        kernel: i64,
+        init: Init,
+    ) -> Result<Self> {
+        // PyTorch takes the second axis for the fan-in here too, though it is the outputs'; its bias follows the same
+        // fan, which a square weight of the outputs has.
+        Ok(ConvTranspose2d {
+            weight: init.add_weight(path, &[inputs, outputs, kernel, kernel])?,
+            bias: init.add_bias(path, &[outputs, outputs, kernel, kernel])?,
+        })
+    }
+}
+
+impl Layer for ConvTranspose2d {
+    fn forward(&self, input: &Tensor, _train: bool) -> Result<Tensor> {
+        let padding = self.weight.size()[2] / 2;
+        input
+            .f_conv_transpose2d(&self.weight, Some(&self.bias), [2, 2], [padding; 2], [1, 1], 1, [1, 1])
+            .during("a transposed convolution")
     }
 }
 
@@ -221,4 +263,11 @@ pub(crate) fn against_first(logits: &Tensor) -> Result<Tensor> {
 /// Zeroes each value with this probability while training.
 pub(crate) fn dropout(input: &Tensor, probability: f64, train: bool) -> Result<Tensor> {
     input.f_dropout(probability, train).during("dropout")
+}
+
+/// `x` where it is positive, `slope * x` elsewhere.
+pub(crate) fn leaky_relu(input: &Tensor, slope: f64) -> Result<Tensor> {
+    // tch's own has no slope to set. The gradient's kernel, "scale by the slope wherever this is negative", applied
+    // to the input itself computes the same; a PReLU takes five times as long.
+    input.f_leaky_relu_backward(&input.detach(), slope, false).during("a leaky ReLU")
 }

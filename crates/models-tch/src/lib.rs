@@ -1,12 +1,12 @@
 //! Networks for machine listening on libtorch: describe, train, save, predict.
 //!
-//! Features go in as plain `f32` slices and probabilities come out the same way; tensors stay inside. What this crate
-//! adds to tch:
+//! Features go in as plain `f32` slices and probabilities (of a [`Classifier`]) or masks (of a [`Masker`]) come out the
+//! same way; tensors stay inside. What this crate adds to tch:
 //!
 //! * networks as plain descriptions ([`Network`]) that recipes and checkpoints hold;
 //! * initial weights by PyTorch's, Keras' and the papers' rules ([`Init`]);
 //! * optimisers with a state that can be saved ([`OptimizerParams`]), equal to PyTorch's to 1e-6;
-//! * training that a kill cannot harm ([`train_classifier`]): resumed, it ends with the same weights to the last bit;
+//! * training that a kill cannot harm ([`train_classifier`], [`train_masker`]): resumed, it ends with the same weights to the last bit;
 //! * weights in files that PyTorch reads and writes ([`Classifier::save`], [`Classifier::load_weights`]).
 //!
 //! # Conventions
@@ -60,10 +60,13 @@ mod examples;
 mod history;
 mod init;
 mod layers;
+mod masker;
+mod masking;
 mod networks;
 mod optimizer;
 mod random;
 mod schedule;
+mod script;
 mod storage;
 mod trainer;
 mod training;
@@ -74,7 +77,10 @@ pub use error::{Error, Result};
 pub use examples::Examples;
 pub use history::{EpochRecord, History, Position, Progress};
 pub use init::Init;
-pub use networks::{BirdResNetParams, Network, ScnnVariant, SeResNetParams};
+pub use masker::{Masker, MaskerParams};
+pub use masking::train_masker;
+pub use networks::{BirdResNetParams, Network, ScnnVariant, SeResNetParams, UNetParams};
 pub use optimizer::OptimizerParams;
 pub use schedule::{EarlyStopping, Monitor, Schedule};
+pub use script::ScriptMasker;
 pub use training::{Keep, TrainParams, train_classifier};

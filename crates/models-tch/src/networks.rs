@@ -6,6 +6,7 @@ mod bird_resnet;
 mod mlp;
 mod scnn;
 mod se_resnet;
+pub(crate) mod unet;
 
 use serde::{Deserialize, Serialize};
 use tch::nn;
@@ -13,6 +14,7 @@ use tch::nn;
 pub use bird_resnet::BirdResNetParams;
 pub use scnn::ScnnVariant;
 pub use se_resnet::SeResNetParams;
+pub use unet::UNetParams;
 
 use crate::error::{Error, Result};
 use crate::layers::Layer;

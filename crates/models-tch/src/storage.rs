@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tch::{Tensor, nn};
 
 use crate::convert::{dims, to_tensor, to_vec};
@@ -70,6 +72,34 @@ pub(crate) fn appended(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// Writes `STEM.safetensors` (the variables of `store`) and `STEM.json` (`sidecar`), each at once or not at all.
+pub(crate) fn save_model(path_stem: &Path, store: &nn::VarStore, sidecar: &impl Serialize) -> Result<()> {
+    let weights = appended(path_stem, ".safetensors");
+    if !write_tensors(&weights, &sorted(store), None)? {
+        return Err(Error::format(&weights, "the weights are not finite, so nothing was written"));
+    }
+    let path = appended(path_stem, ".json");
+    let text = serde_json::to_string_pretty(sidecar).map_err(|error| Error::format(&path, error))?;
+    write_atomically(&path, text.as_bytes())
+}
+
+/// Reads a model's `STEM.json`, whose field `format` must be `format`.
+pub(crate) fn read_sidecar<S: DeserializeOwned>(path_stem: &Path, format: u32) -> Result<S> {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let path = appended(path_stem, ".json");
+    let text = fs::read_to_string(&path).map_err(|error| Error::file("read", &path, error))?;
+    let Format { format: found } =
+        serde_json::from_str(&text).map_err(|error| Error::format(&path, error))?;
+    if found != format {
+        let reason = format!("it has format {found}, this version reads {format}");
+        return Err(Error::format(&path, reason));
+    }
+    serde_json::from_str(&text).map_err(|error| Error::format(&path, error))
 }
 
 impl Stored {

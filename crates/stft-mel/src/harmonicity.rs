@@ -221,9 +221,7 @@ impl VoiceActivityParams {
         sorted.sort_by(f64::total_cmp);
         let Some(&loud) = sorted.get(frames.saturating_sub(1) * 95 / 100) else { return Ok(Vec::new()) };
         let voiced: Vec<bool> = (0..frames)
-            .map(|t| {
-                periodicity.harmonicity[t].wide() > self.harmonicity && level[t] > loud - self.range
-            })
+            .map(|t| periodicity.harmonicity[t].wide() > self.harmonicity && level[t] > loud - self.range)
             .collect();
         // Voiced frames up to each frame: a difference says whether there are any around it.
         let mut sums = vec![0_usize];
@@ -233,7 +231,8 @@ impl VoiceActivityParams {
         }));
         Ok((0..frames)
             .map(|t| {
-                let around = sums[(t + self.hangover + 1).min(frames)] - sums[t.saturating_sub(self.hangover)];
+                let around =
+                    sums[(t + self.hangover + 1).min(frames)] - sums[t.saturating_sub(self.hangover)];
                 around > 0 && level[t] > loud - self.range - self.range_beside
             })
             .collect())

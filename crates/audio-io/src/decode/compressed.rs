@@ -8,7 +8,7 @@ use symphonia::core::codecs::audio::well_known as codec;
 use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::Timestamp;
@@ -50,6 +50,7 @@ impl Compressed {
     pub(super) fn open(
         path: &Path,
         mut file: File,
+        track: Option<usize>,
         strict: bool,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self> {
@@ -62,14 +63,22 @@ impl Compressed {
             .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|e| refused(path, e))?;
 
-        let track = demuxer.default_track(TrackType::Audio).or_else(|| demuxer.first_track(TrackType::Audio));
+        let audio =
+            |track: &&Track| track.codec_params.as_ref().is_some_and(|params| params.audio().is_some());
+        let chosen = match track {
+            Some(index) => demuxer.tracks().iter().filter(audio).nth(index),
+            None => demuxer.default_track(TrackType::Audio).or_else(|| demuxer.first_track(TrackType::Audio)),
+        };
         let Some((track, parameters)) =
-            track.and_then(|track| Some((track, track.codec_params.as_ref()?.audio()?)))
+            chosen.and_then(|track| Some((track, track.codec_params.as_ref()?.audio()?)))
         else {
-            return Err(Error::NotAudio {
-                path: path.to_owned(),
-                found: "there is no audio track in it".into(),
-            });
+            let found = match (track, demuxer.tracks().iter().filter(audio).count()) {
+                (Some(index), count) if count > 0 => {
+                    format!("track {index} was asked for, but there are {count}, counted from 0")
+                }
+                _ => "there is no audio track in it".into(),
+            };
+            return Err(Error::NotAudio { path: path.to_owned(), found });
         };
 
         let container = demuxer.format_info().short_name;

@@ -65,7 +65,12 @@ impl std::fmt::Display for Warning {
 }
 
 /// Opens a decoder for the content of the file.
-pub(crate) fn open(path: &Path, strict: bool, warnings: &mut Vec<Warning>) -> Result<Box<dyn Decode>> {
+pub(crate) fn open(
+    path: &Path,
+    track: Option<usize>,
+    strict: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Box<dyn Decode>> {
     let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
     let metadata = file.metadata().map_err(|e| Error::io(path, "open", e))?;
     if metadata.is_dir() {
@@ -77,11 +82,11 @@ pub(crate) fn open(path: &Path, strict: bool, warnings: &mut Vec<Warning>) -> Re
     }
     let format = sniff::sniff(path, &file)?;
     let decoder: Box<dyn Decode> = match format {
-        Format::Wav => match wav::header(&file) {
+        Format::Wav => match wav::header(&file).filter(|_| track.is_none_or(|track| track == 0)) {
             Some(header) => Box::new(wav::Wav::open(path, file, header, strict, warnings)?),
-            None => open_compressed(path, file, strict, warnings, "this kind of WAV")?,
+            None => open_compressed(path, file, track, strict, warnings, "this kind of WAV")?,
         },
-        Format::Compressed => open_compressed(path, file, strict, warnings, "compressed audio")?,
+        Format::Compressed => open_compressed(path, file, track, strict, warnings, "compressed audio")?,
     };
     if decoder.sample_rate() == 0 {
         let reason = "the header gives a sample rate of 0 Hz".into();
@@ -98,17 +103,19 @@ pub(crate) fn open(path: &Path, strict: bool, warnings: &mut Vec<Warning>) -> Re
 fn open_compressed(
     path: &Path,
     file: File,
+    track: Option<usize>,
     strict: bool,
     warnings: &mut Vec<Warning>,
     _format: &str,
 ) -> Result<Box<dyn Decode>> {
-    Ok(Box::new(compressed::Compressed::open(path, file, strict, warnings)?))
+    Ok(Box::new(compressed::Compressed::open(path, file, track, strict, warnings)?))
 }
 
 #[cfg(not(feature = "symphonia"))]
 fn open_compressed(
     path: &Path,
     _file: File,
+    _track: Option<usize>,
     _strict: bool,
     _warnings: &mut Vec<Warning>,
     format: &str,

@@ -131,12 +131,20 @@ pub(super) fn run(arguments: &DiarizeArguments) -> anyhow::Result<()> {
         if let SpeakerCount::Known(count) = arguments.speakers
             && heard.speakers < count
         {
-            say(&format!("warning: {}: there is speech for {} speakers only", path.display(), heard.speakers));
+            say(&format!(
+                "warning: {}: there is speech for {} speakers only",
+                path.display(),
+                heard.speakers
+            ));
         }
         print(arguments.format, path, name, &heard, index == 0, &mut std::io::stdout().lock())?;
         if let Some(folder) = &arguments.rttm_out {
-            std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-            write_rttm(folder.join(format!("{name}.rttm")), &BTreeMap::from([(name.clone(), heard.turns.clone())]))?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("could not create {}", folder.display()))?;
+            write_rttm(
+                folder.join(format!("{name}.rttm")),
+                &BTreeMap::from([(name.clone(), heard.turns.clone())]),
+            )?;
         }
         if let Some(folder) = &arguments.timeline {
             auscult::write_file(&folder.join(format!("{name}.html")), timeline_page(name, &heard))?;
@@ -151,7 +159,8 @@ fn names(files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for path in files {
         let stem = path.file_stem().context("a recording without a name")?.to_string_lossy();
-        let name: String = stem.chars().map(|letter| if letter.is_whitespace() { '_' } else { letter }).collect();
+        let name: String =
+            stem.chars().map(|letter| if letter.is_whitespace() { '_' } else { letter }).collect();
         if let Some(earlier) = names.iter().position(|known| *known == name) {
             anyhow::bail!(
                 "{} and {} would both be called {name}; give them in two calls",
@@ -177,7 +186,11 @@ fn print(
         Format::Rttm => {
             for turn in turns {
                 let (start, duration) = (turn.start, turn.end - turn.start);
-                writeln!(out, "SPEAKER {name} 1 {start:.3} {duration:.3} <NA> <NA> {} <NA> <NA>", turn.label)?;
+                writeln!(
+                    out,
+                    "SPEAKER {name} 1 {start:.3} {duration:.3} <NA> <NA> {} <NA> <NA>",
+                    turn.label
+                )?;
             }
         }
         Format::Json => {

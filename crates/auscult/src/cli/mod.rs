@@ -16,6 +16,8 @@ mod progress;
 #[cfg(feature = "torch")]
 mod runs;
 mod score;
+#[cfg(feature = "torch")]
+mod separate;
 mod shell;
 #[cfg(feature = "torch")]
 mod singing;
@@ -58,6 +60,9 @@ enum Verb {
     /// Find where somebody sings in songs: segments with their probability.
     #[cfg(feature = "torch")]
     Singing(singing::SingingArguments),
+    /// Part songs into voice and accompaniment
+    #[cfg(feature = "torch")]
+    Separate(separate::SeparateArguments),
     /// Score results that are already there: separation, diarization, detection, classification
     Score(score::ScoreArgs),
     /// Say what there is on this machine, and how to mend what is not.
@@ -91,6 +96,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::Separate(arguments) => separate::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Completions(arguments) => shell::completions(&arguments, Arguments::command()),
         Verb::Man(arguments) => shell::man(&arguments, Arguments::command()),

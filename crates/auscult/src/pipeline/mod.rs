@@ -10,9 +10,11 @@
 
 mod doors;
 mod metrics;
+mod preparation;
 
 pub mod birds;
 pub mod recipe;
+pub mod separation;
 pub mod speakers;
 pub mod svd;
 
@@ -20,7 +22,8 @@ pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOption
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &speakers::Speakers, &svd::Svd];
+pub const PIPELINES: &[&dyn Pipeline] =
+    &[&birds::Birds, &speakers::Speakers, &svd::Svd, &separation::Separation];
 
 /// The pipeline of that name.
 #[must_use]

@@ -36,17 +36,29 @@ pub(crate) fn timeline(turns: &[Segment], seconds: f64) -> String {
     for row in 0..rows {
         let (top, begin) = (row as f64 * height, row as f64 * ROW);
         let bottom = top + speakers.len().max(1) as f64 * LANE + 6.0;
-        let step = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0].into_iter().find(|step| span / step <= 12.0).unwrap_or(120.0);
+        let step = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0]
+            .into_iter()
+            .find(|step| span / step <= 12.0)
+            .unwrap_or(120.0);
         for mark in 0..=(span / step) as usize {
             let (time, x) = (begin + mark as f64 * step, LEFT + mark as f64 * step * scale);
             let clock = format!("{}:{:02}", (time / 60.0) as u64, time as u64 % 60);
-            put(format_args!("<line x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"#dfe3ea\"/>"));
-            put(format_args!("<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#5d6778\">{clock}</text>", bottom + 13.0));
+            put(format_args!(
+                "<line x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"#dfe3ea\"/>"
+            ));
+            put(format_args!(
+                "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"#5d6778\">{clock}</text>",
+                bottom + 13.0
+            ));
         }
         for (lane, speaker) in speakers.iter().enumerate() {
             let y = top + lane as f64 * LANE + 4.0;
             let name = escaped(speaker);
-            put(format_args!("<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#1c2330\">{name}</text>", LEFT - 8.0, y + 10.0));
+            put(format_args!(
+                "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#1c2330\">{name}</text>",
+                LEFT - 8.0,
+                y + 10.0
+            ));
             let colour = COLOURS[lane % COLOURS.len()];
             for turn in turns.iter().filter(|turn| turn.label == *speaker) {
                 let (from, to) = (turn.start.max(begin), turn.end.min(begin + span));
@@ -78,7 +90,8 @@ mod tests {
 
     #[test]
     fn every_turn_is_drawn_and_names_are_text() {
-        let turns = [Segment::new(0.0, 2.0, "S1"), Segment::new(2.0, 3.0, "<b>"), Segment::new(598.0, 605.0, "S1")];
+        let turns =
+            [Segment::new(0.0, 2.0, "S1"), Segment::new(2.0, 3.0, "<b>"), Segment::new(598.0, 605.0, "S1")];
         let svg = timeline(&turns, 700.0);
         // The last one is cut by the end of the first row.
         assert_eq!(svg.matches("<rect").count(), 4);

@@ -10,6 +10,7 @@ mod evaluating;
 mod killing;
 mod listening;
 mod long_files;
+mod separating;
 mod shell;
 mod singing;
 mod songs;

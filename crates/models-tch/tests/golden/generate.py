@@ -4,8 +4,12 @@ Writes, beside itself:
   optimizers.json      20 steps of torch.optim on a small regression
   bird.safetensors     a state_dict with every kind of layer
   logits.json          logits of the networks for a formula's weights and inputs, and for bird.safetensors
-and checks that PyTorch loads from_rust.safetensors (written by `cargo run --example train_lines`) into the same
-modules and finds the probabilities that from_rust.json tells.
+  unet.safetensors     a state_dict of a small U-Net
+  masks.json           masks of the U-Nets for a formula's weights and magnitudes, and for unet.safetensors
+  script.pt            a TorchScript module that answers every patch with masks of 0.75 and 0.25
+and checks that PyTorch loads from_rust.safetensors and masker_from_rust.safetensors (written by
+`cargo run --example train_lines` and `--example train_masks`) into the same modules and finds the probabilities and
+masks that the .json beside them tell.
 """
 
 import json
@@ -99,6 +103,38 @@ class Mlp(nn.Module):
         return getattr(self, f"fc{self.layers}")(x)
 
 
+class UNet(nn.Module):
+    def __init__(self, base=16, skip=True, masks=1, input_power=1.0):
+        super().__init__()
+        widths = [1] + [base << layer for layer in range(6)]
+        self.enc = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(i, o, 5, 2, 2), nn.BatchNorm2d(o), nn.LeakyReLU(0.2))
+            for i, o in zip(widths, widths[1:])
+        )
+        self.dec, self.dbn = nn.ModuleList(), nn.ModuleList()
+        for layer in range(6):
+            inputs = widths[6 - layer] * (2 if skip and layer else 1)
+            outputs = masks if layer == 5 else widths[5 - layer]
+            self.dec.append(nn.ConvTranspose2d(inputs, outputs, 5, 2, 2, output_padding=1))
+            if layer < 5:
+                self.dbn.append(nn.BatchNorm2d(outputs))
+        self.skip, self.input_power = skip, input_power
+
+    def forward(self, x):
+        x, encoded = x**self.input_power, []
+        for layer in self.enc:
+            x = layer(x)
+            encoded.append(x)
+        for layer, deconvolution in enumerate(self.dec):
+            if self.skip and layer:
+                x = torch.cat([x, encoded[5 - layer]], 1)
+            x = deconvolution(x)
+            if layer < 5:
+                x = self.dbn[layer](x)
+                x = F.relu(F.dropout(x, 0.5, self.training and layer < 3))
+        return torch.sigmoid(x)
+
+
 def formula(shape, salt):
     """Numbers in [-1, 1] that both sides compute alike."""
     count = math.prod(shape)
@@ -146,6 +182,58 @@ def bird_file():
         logits = module(torch.from_numpy(formula([2, 1, 16, 20], 0.5)))
     network = {"kind": "bird_resnet", "widths": widths, "time_width": 4}
     return {"network": network, "input_shape": [1, 16, 20], "logits": logits.flatten().tolist()}
+
+
+def magnitudes(patch):
+    return torch.from_numpy(np.abs(formula([2, 1, *patch], 0.5)))
+
+
+def masks_of(module, patch, every):
+    """Of all masks [example, source, bin, frame], flattened, one in `every`."""
+    modules = module.values() if isinstance(module, nn.ModuleDict) else [module]
+    module.eval()
+    with torch.no_grad():
+        masks = torch.cat([net(magnitudes(patch)) for net in modules], 1)
+    return masks.flatten()[::every].tolist()
+
+
+def masks_by_formula():
+    cases = []
+    two = ["vocals", "accompaniment"]
+    for masker, module, every in [
+        ({"network": {}, "sources": ["vocals"], "joint": False, "patch": [512, 128]}, UNet(), 997),
+        ({"network": {"skip": False}, "sources": ["vocals"], "joint": False, "patch": [512, 128]}, UNet(skip=False), 997),
+        (
+            {"network": {"base": 2, "input_power": 0.5}, "sources": two, "joint": True, "patch": [64, 128]},
+            UNet(2, masks=2, input_power=0.5),
+            53,
+        ),
+        (
+            {"network": {"base": 1}, "sources": two, "joint": False, "patch": [128, 64]},
+            nn.ModuleDict({name: UNet(1) for name in two}),
+            53,
+        ),
+    ]:
+        set_by_formula(module)
+        parameters = sum(p.numel() for p in module.parameters())
+        masks = masks_of(module, masker["patch"], every)
+        cases.append({"masker": masker, "parameters": parameters, "every": every, "masks": masks})
+    return cases
+
+
+def unet_file():
+    torch.manual_seed(2)
+    module, patch = UNet(1, masks=2), [64, 64]
+    for _ in range(3):  # the running statistics move
+        module(torch.rand(4, 1, *patch) * 3)
+    save_file({name: tensor.contiguous() for name, tensor in module.state_dict().items()}, HERE / "unet.safetensors")
+    masker = {"network": {"base": 1}, "sources": ["vocals", "accompaniment"], "joint": True, "patch": patch}
+    return {"masker": masker, "every": 7, "masks": masks_of(module, patch, 7)}
+
+
+class Constant(nn.Module):
+    def forward(self, x):
+        return torch.cat([torch.full_like(x, 0.75), torch.full_like(x, 0.25)], 1)
 
 
 def optimizers():
@@ -203,9 +291,28 @@ def check_file_from_rust():
     print(f"from_rust.safetensors: PyTorch's probabilities differ by {error:.1e} at most")
 
 
+def check_masker_from_rust():
+    sidecar = json.loads((HERE / "masker_from_rust.json").read_text())
+    masker = sidecar["masker"]
+    module = nn.ModuleDict({name: UNet(masker["network"]["base"]) for name in masker["sources"]})
+    state = load_file(HERE / "masker_from_rust.safetensors")
+    missing, unexpected = module.load_state_dict(state, strict=False)
+    assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing), (missing, unexpected)
+    module.eval()
+    inputs = torch.tensor(sidecar["metadata"]["inputs"]).reshape(-1, 1, *masker["patch"])
+    with torch.no_grad():
+        ours = torch.cat([net(inputs) for net in module.values()], 1).flatten()[:: sidecar["metadata"]["every"]]
+    error = (ours - torch.tensor(sidecar["metadata"]["masks"])).abs().max().item()
+    assert error < 1e-5, error
+    print(f"masker_from_rust.safetensors: PyTorch's masks differ by {error:.1e} at most")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     write = lambda name, value: (HERE / name).write_text(json.dumps({"versions": VERSIONS, **value}, indent=None) + "\n")
     write("optimizers.json", {"cases": optimizers()})
     write("logits.json", {"formula": logits_by_formula(), "file": bird_file()})
+    write("masks.json", {"formula": masks_by_formula(), "file": unet_file()})
+    torch.jit.script(Constant()).save(str(HERE / "script.pt"))
     check_file_from_rust()
+    check_masker_from_rust()

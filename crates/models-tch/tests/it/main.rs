@@ -6,6 +6,7 @@
 mod classifier;
 mod common;
 mod killed;
+mod masker;
 mod networks;
 mod pytorch;
 mod resume;

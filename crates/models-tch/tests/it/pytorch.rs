@@ -1,7 +1,7 @@
 //! The same numbers as PyTorch, from the same files; `tests/golden/generate.py` is the other side.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use auscult_models_tch::{Classifier, Device, Network};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -38,7 +38,7 @@ fn golden() -> Golden {
 }
 
 /// The numbers of `generate.py`'s function of the same name.
-fn formula(count: usize, salt: f64) -> Vec<f32> {
+pub(crate) fn formula(count: usize, salt: f64) -> Vec<f32> {
     (0..count).map(|index| ((index % 1009).pow(2) as f64 * 0.7 + salt).sin() as f32).collect()
 }
 
@@ -46,7 +46,12 @@ fn formula(count: usize, salt: f64) -> Vec<f32> {
 pub(crate) fn set_by_formula(classifier: &mut Classifier, fc_scale: f32) {
     let folder = tempfile::tempdir().unwrap();
     classifier.save(&folder.path().join("model"), &serde_json::Value::Null).unwrap();
-    let path = folder.path().join("model.safetensors");
+    classifier.load_weights(&rewritten_by_formula(folder.path(), fc_scale)).unwrap();
+}
+
+/// Replaces the numbers of the saved `model.safetensors` in `folder` by the formula's, those of the last layer times `fc_scale`.
+pub(crate) fn rewritten_by_formula(folder: &Path, fc_scale: f32) -> PathBuf {
+    let path = folder.join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let shapes: BTreeMap<&str, Vec<usize>> =
@@ -70,7 +75,7 @@ pub(crate) fn set_by_formula(classifier: &mut Classifier, fc_scale: f32) {
         .iter()
         .map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap()));
     std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
-    classifier.load_weights(&path).unwrap();
+    path
 }
 
 /// Greatest difference between our probabilities of two examples and the softmax of the golden logits.

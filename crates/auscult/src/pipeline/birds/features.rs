@@ -1,19 +1,17 @@
 //! Sound to features: log-mel spectrogram and MFCC (paper 001, 2.2 and 3.1), cached by content.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use auscult_audio_io::ReadOptions;
 use auscult_stft_mel::{
     LogScale, MelParams, MelSpectrogram, MelSpectrogramParams, PadMode, StftParams, dct_matrix,
 };
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Recording;
 use crate::observer::Observer;
+use crate::pipeline::preparation::prepare_each;
 use crate::run::fingerprint;
 use crate::{Error, Result};
 
@@ -211,57 +209,10 @@ pub fn prepare(
     skip_bad: bool,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Option<Features>>> {
-    observer.begin("features", recordings.len() as u64);
     let extractor = FeatureExtractor::new(front_end)?;
-    let done = AtomicU64::new(0);
-    let stop = AtomicBool::new(false);
-    let observer = Mutex::new(observer);
-    let results: Vec<Option<Result<Features>>> = recordings
-        .par_iter()
-        .map(|recording| {
-            if stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            let result = cached(&extractor, &recording.path, cache);
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Ok(mut observer) = observer.lock()
-                && observer.advance(done, "").is_break()
-            {
-                stop.store(true, Ordering::Relaxed);
-            }
-            Some(result)
-        })
-        .collect();
-    let observer = observer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut features = Vec::with_capacity(results.len());
-    let mut bad = 0;
-    let mut first = None;
-    for result in results {
-        match result {
-            None => return Err(Error::Interrupted),
-            Some(Ok(of_file)) => features.push(Some(of_file)),
-            Some(Err(error @ Error::Recording { .. })) => {
-                if skip_bad {
-                    observer.warn(&format!("skipped {error}"));
-                } else if first.is_some() {
-                    observer.warn(&error.to_string());
-                } else {
-                    first = Some(error);
-                }
-                features.push(None);
-                bad += 1;
-            }
-            Some(Err(error)) => return Err(error),
-        }
-    }
-    if let Some(first) = first {
-        return Err(first);
-    }
-    observer.end(&match bad {
-        0 => format!("{} recordings", features.len()),
-        _ => format!("{} recordings, {bad} skipped", features.len() - bad),
-    });
-    Ok(features)
+    prepare_each("features", recordings, skip_bad, observer, |recording| {
+        cached(&extractor, &recording.path, cache)
+    })
 }
 
 /// Changes when the same front end would give other numbers than before.

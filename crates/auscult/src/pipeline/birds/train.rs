@@ -101,7 +101,7 @@ pub fn train(
     files::write(&run.path("recipe.toml"), toml)?;
 
     let data = Dataset::prepare(recipe, recordings, options, observer)?;
-    same_recordings(&run, &data)?;
+    run.begun_with(data.fingerprint())?;
     let trainer = Trainer { recipe, data: &data, run: &run, device: options.device };
     let mut predictions = Vec::new();
     for job in trainer.jobs()? {
@@ -137,25 +137,6 @@ fn run_fingerprint(recipe: &Recipe, options: &TrainOptions) -> Result<String> {
     let resolved = serde_json::to_vec(recipe).map_err(Error::part("the recipe"))?;
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     Ok(fingerprint(&[&resolved, &table, version, &[u8::from(options.skip_bad)]]))
-}
-
-/// Finished jobs count recordings by their place among the usable ones, so that a run can only go on with the very
-/// recordings it was begun with.
-fn same_recordings(run: &Run, data: &Dataset) -> Result<()> {
-    let now = data.fingerprint();
-    let file = run.path("jobs/recordings.sha256");
-    match std::fs::read_to_string(&file) {
-        Ok(begun) if begun.trim_end() == now => Ok(()),
-        Ok(_) => Err(Error::Run {
-            path: run.folder().into(),
-            problem:
-                "the recordings are not those it was begun with: one was changed, mended or lost since; \
-                      put it back, or remove this folder to train anew"
-                    .into(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => files::write(&file, now + "\n"),
-        Err(error) => Err(Error::io("read", &file)(error)),
-    }
 }
 
 /// The usable recordings with their features for every front end of the recipe.
@@ -400,7 +381,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(job.name());
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
-            remove_checkpoint(&folder)?;
+            files::remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = std::time::Instant::now();
@@ -430,7 +411,7 @@ impl<'a> Trainer<'a> {
             curve,
         };
         files::write_json(&file, &predictions)?;
-        remove_checkpoint(&folder)?;
+        files::remove_checkpoint(&folder)?;
         Ok(predictions)
     }
 
@@ -601,7 +582,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(format!("final-{}", contender.name));
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
-            remove_checkpoint(&folder)?;
+            files::remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = std::time::Instant::now();
@@ -628,17 +609,8 @@ impl<'a> Trainer<'a> {
             })
         };
         files::write_json(&file, &predictions)?;
-        remove_checkpoint(&folder)?;
+        files::remove_checkpoint(&folder)?;
         Ok(predictions)
-    }
-}
-
-/// A finished job is known by its predictions; its checkpoint, thrice the size of the network, only takes room.
-fn remove_checkpoint(folder: &Path) -> Result<()> {
-    let file = folder.join("checkpoint.safetensors");
-    match std::fs::remove_file(&file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &file)(error)),
-        _ => Ok(()),
     }
 }
 

@@ -68,13 +68,16 @@ pub(crate) fn choose_threshold(conversations: &[(&Described, Dendrogram)]) -> Re
         .map(|&threshold| {
             let scores = conversations
                 .iter()
-                .map(|(turns, tree)| Ok(Measures::new(turns, &tree.cut_at_distance(threshold, 1, usize::MAX))?.worth()))
+                .map(|(turns, tree)| {
+                    Ok(Measures::new(turns, &tree.cut_at_distance(threshold, 1, usize::MAX))?.worth())
+                })
                 .collect::<Result<Vec<f64>>>()?;
             Ok(scores.iter().sum::<f64>())
         })
         .collect::<Result<Vec<f64>>>()?;
     let most = worth.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let best: Vec<f64> = candidates.iter().zip(&worth).filter(|(_, worth)| **worth >= most).map(|(&c, _)| c).collect();
+    let best: Vec<f64> =
+        candidates.iter().zip(&worth).filter(|(_, worth)| **worth >= most).map(|(&c, _)| c).collect();
     Ok(best[best.len() / 2])
 }
 
@@ -92,7 +95,10 @@ pub struct Calibration {
 /// Scores all pairs of segments at one evidence scale.
 pub(crate) fn calibration(model: &SpeakerModel, segments: &[(usize, Statistics)]) -> Result<Calibration> {
     let failed = || Error::part("calibration");
-    let stats = segments.iter().map(|(_, statistics)| model.stat(statistics)).collect::<Result<Vec<SpeakerStat>, _>>();
+    let stats = segments
+        .iter()
+        .map(|(_, statistics)| model.stat(statistics))
+        .collect::<Result<Vec<SpeakerStat>, _>>();
     let scores: Vec<f64> =
         llr_all_pairs(&stats.map_err(failed())?).map_err(failed())?.into_iter().map(f64::from).collect();
     let pairs = (0..segments.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
@@ -101,7 +107,8 @@ pub(crate) fn calibration(model: &SpeakerModel, segments: &[(usize, Statistics)]
     Ok(Calibration {
         kappa: model.kappa(),
         cllr: cllr(&same, &scores).map_err(failed_metric())?,
-        equal_error_rate: auscult_eval_metrics::equal_error_rate(&same, &scores, method).map_err(failed_metric())?,
+        equal_error_rate: auscult_eval_metrics::equal_error_rate(&same, &scores, method)
+            .map_err(failed_metric())?,
     })
 }
 

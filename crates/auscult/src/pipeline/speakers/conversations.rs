@@ -35,7 +35,11 @@ fn speaker_count(random: &mut Random, protocol: &Protocol) -> usize {
 
 /// Cuts utterances into segments of about `protocol.segment` seconds; what is left over at the end is a segment too where it is long
 /// enough.
-pub(crate) fn cut_segments(utterances: &[&Utterance], protocol: &Protocol, random: &mut Random) -> Vec<Array2<f32>> {
+pub(crate) fn cut_segments(
+    utterances: &[&Utterance],
+    protocol: &Protocol,
+    random: &mut Random,
+) -> Vec<Array2<f32>> {
     let mut segments = Vec::new();
     for utterance in utterances {
         let frames = utterance.frames.nrows();
@@ -118,8 +122,12 @@ pub(crate) fn conversation(
     let sources: Vec<(usize, Vec<f32>)> = order[..count.min(order.len())]
         .iter()
         .map(|&speaker| {
-            let mut samples: Vec<f32> =
-                speakers[speaker].iter().take(protocol.segments.1).flat_map(|one| &one.samples).copied().collect();
+            let mut samples: Vec<f32> = speakers[speaker]
+                .iter()
+                .take(protocol.segments.1)
+                .flat_map(|one| &one.samples)
+                .copied()
+                .collect();
             let peak = samples.iter().fold(1e-9_f32, |peak, sample| peak.max(sample.abs()));
             samples.iter_mut().for_each(|sample| *sample *= 0.5 / peak);
             (speaker, samples)
@@ -185,9 +193,14 @@ mod tests {
                 assert_eq!(made.segments[first][[0, 0]], voice);
             }
         }
-        assert!(counts[2] > 60 && counts[3] > 40 && counts[7] > 2 && counts[0] + counts[1] == 0, "{counts:?}");
+        assert!(
+            counts[2] > 60 && counts[3] > 40 && counts[7] > 2 && counts[0] + counts[1] == 0,
+            "{counts:?}"
+        );
         let sound = conversation(&speakers, &protocol, 8000, &mut Random::keyed(&[7]));
-        assert!(sound.turns.windows(2).all(|pair| pair[0].end < pair[1].start && pair[0].label != pair[1].label));
+        assert!(
+            sound.turns.windows(2).all(|pair| pair[0].end < pair[1].start && pair[0].label != pair[1].label)
+        );
         let last = sound.turns.last().unwrap();
         assert!(sound.samples.len() as f64 / 8000.0 > last.end);
     }

@@ -46,12 +46,16 @@ pub fn read_manifest(manifest: &Path, root: &Path) -> Result<Vec<Recording>> {
     for row in table.rows() {
         let (path, speaker) = (row.require("path")?, row.require("speaker")?);
         if let Some(first) = seen.insert(path, row.line()) {
-            return Err(row.problem(format!("`{path}` is listed on line {first} already; list each recording once")));
+            return Err(
+                row.problem(format!("`{path}` is listed on line {first} already; list each recording once"))
+            );
         }
         let part = match row.require("part")? {
             "background" => Part::Background,
             "evaluation" => Part::Evaluation,
-            other => return Err(row.problem(format!("part is `{other}`; write `background` or `evaluation`"))),
+            other => {
+                return Err(row.problem(format!("part is `{other}`; write `background` or `evaluation`")));
+            }
         };
         if *parts.entry(speaker).or_insert(part) != part {
             return Err(row.problem(format!(
@@ -148,7 +152,8 @@ impl Corpus {
         skip_bad: bool,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let mut speakers: Vec<String> = recordings.iter().map(|recording| recording.speaker.clone()).collect();
+        let mut speakers: Vec<String> =
+            recordings.iter().map(|recording| recording.speaker.clone()).collect();
         speakers.sort();
         speakers.dedup();
         observer.begin("features", recordings.len() as u64);
@@ -162,10 +167,8 @@ impl Corpus {
             }
         }
         for some in sessions.chunks(32) {
-            let read: Vec<Vec<Result<Utterance>>> = some
-                .par_iter()
-                .map(|session| prepare_session(session, &speakers, extractor))
-                .collect();
+            let read: Vec<Vec<Result<Utterance>>> =
+                some.par_iter().map(|session| prepare_session(session, &speakers, extractor)).collect();
             for result in read.into_iter().flatten() {
                 done += 1;
                 match result {
@@ -235,7 +238,8 @@ fn prepare_session(
     speakers: &[String],
     extractor: &FeatureExtractor,
 ) -> Vec<Result<Utterance>> {
-    let read: Vec<Result<Vec<f32>>> = session.iter().map(|recording| extractor.samples(&recording.path)).collect();
+    let read: Vec<Result<Vec<f32>>> =
+        session.iter().map(|recording| extractor.samples(&recording.path)).collect();
     let mut utterances = Vec::new();
     // Features of each piece, then one mean over the session: pieces of one utterance share their channel.
     let (mut sum, mut count) = (ndarray::Array1::<f64>::zeros(extractor.front_end().features()), 0.0);
@@ -296,7 +300,8 @@ mod tests {
         let message = read_meetings(&rttm, folder.path()).unwrap_err().to_string();
         assert!(message.contains("en_2") && message.contains("--root"), "{message}");
         std::fs::write(folder.path().join("en_2.wav"), "").unwrap();
-        let names: Vec<String> = read_meetings(&rttm, folder.path()).unwrap().into_iter().map(|m| m.name).collect();
+        let names: Vec<String> =
+            read_meetings(&rttm, folder.path()).unwrap().into_iter().map(|m| m.name).collect();
         assert_eq!(names, ["en_1", "en_2"]);
     }
 }

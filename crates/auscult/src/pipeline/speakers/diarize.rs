@@ -54,7 +54,8 @@ impl<'a> Segments<'a> {
             }
             frame = end;
         }
-        let long: Vec<(usize, usize)> = spans.iter().copied().filter(|(from, to)| to - from >= LEAST_SEGMENT).collect();
+        let long: Vec<(usize, usize)> =
+            spans.iter().copied().filter(|(from, to)| to - from >= LEAST_SEGMENT).collect();
         // Where all is short, that is what there is.
         let spans = if long.is_empty() { spans } else { long };
         let statistics = spans

@@ -25,15 +25,27 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
     if scored.is_empty() {
         return Err(Error::Data(format!("no recording of {} could be scored", options.manifest.display())));
     }
-    let hypothesis: BTreeMap<_, _> = scored.iter().map(|(one, turns)| (one.name.clone(), turns.clone())).collect();
+    let hypothesis: BTreeMap<_, _> =
+        scored.iter().map(|(one, turns)| (one.name.clone(), turns.clone())).collect();
     let turns = summarise_turns(scored.into_iter().map(|(one, _)| one).collect())?;
     let folder = evaluation_folder(run, &options.manifest)?;
     std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    auscult_eval_metrics::write_rttm(folder.join("hypothesis.rttm"), &hypothesis).map_err(Error::part("the turns"))?;
+    auscult_eval_metrics::write_rttm(folder.join("hypothesis.rttm"), &hypothesis)
+        .map_err(Error::part("the turns"))?;
     let failed = |error: csv::Error| Error::Data(format!("recordings.csv: {error}"));
     let mut table = csv::Writer::from_writer(Vec::new());
     table
-        .write_record(["recording", "seconds", "speakers", "found", "der_collar", "der", "miss_s", "false_alarm_s", "confusion_s"])
+        .write_record([
+            "recording",
+            "seconds",
+            "speakers",
+            "found",
+            "der_collar",
+            "der",
+            "miss_s",
+            "false_alarm_s",
+            "confusion_s",
+        ])
         .map_err(failed)?;
     for one in &turns.recordings {
         let number = |value: f64| format!("{value:.4}");
@@ -51,7 +63,10 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
             ])
             .map_err(failed)?;
     }
-    files::write(&folder.join("recordings.csv"), table.into_inner().map_err(|error| Error::Data(error.to_string()))?)?;
+    files::write(
+        &folder.join("recordings.csv"),
+        table.into_inner().map_err(|error| Error::Data(error.to_string()))?,
+    )?;
     let metrics = Metrics {
         pipeline: "speakers".into(),
         run: run.name(),

@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn too_little_sound_has_no_frames() {
-        let extractor = FrontEnd { sample_rate: 16_000, f_max: 7600.0, ..FrontEnd::default() }.plan().unwrap();
+        let extractor =
+            FrontEnd { sample_rate: 16_000, f_max: 7600.0, ..FrontEnd::default() }.plan().unwrap();
         for samples in [0, 1, 399] {
             let speech = extractor.features(ArrayView1::from(&vec![0.1; samples])).unwrap();
             assert_eq!(speech.features.dim(), (0, 26));

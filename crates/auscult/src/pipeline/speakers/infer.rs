@@ -66,7 +66,8 @@ impl Diarizer {
     /// [`Error::Part`] for a model whose figures contradict each other.
     pub fn new(model: DiarizationModel) -> Result<Self> {
         let extractor = model.front_end.plan()?;
-        let segments = model.speakers.clone().with_kappa(model.tuned().kappa).map_err(Error::part("the model"))?;
+        let segments =
+            model.speakers.clone().with_kappa(model.tuned().kappa).map_err(Error::part("the model"))?;
         Ok(Self { model, segments, extractor })
     }
 
@@ -122,7 +123,9 @@ impl Diarizer {
             }
             let (some, of_block) = self.diarize_samples(&samples, options.speakers, path)?;
             let offset = clusters.len();
-            turns.extend(some.iter().map(|&(from, to, who)| (from + first_frame, to + first_frame, who + offset)));
+            turns.extend(
+                some.iter().map(|&(from, to, who)| (from + first_frame, to + first_frame, who + offset)),
+            );
             clusters.extend(of_block);
             if ended {
                 break;
@@ -177,7 +180,10 @@ impl Diarizer {
     /// [`Error::Data`] for samples that are not finite.
     pub fn diarize_mono(&self, samples: &[f32], count: SpeakerCount) -> Result<Vec<Segment>> {
         let (turns, _) = self.diarize_samples(samples, count, Path::new("the samples"))?;
-        Ok(turns.into_iter().map(|(from, to, who)| Segment::new(seconds(from), seconds(to), format!("S{}", who + 1))).collect())
+        Ok(turns
+            .into_iter()
+            .map(|(from, to, who)| Segment::new(seconds(from), seconds(to), format!("S{}", who + 1)))
+            .collect())
     }
 
     /// Compares two files, each taken to have one speaker. `prior` is the probability of one speaker before listening.
@@ -190,7 +196,8 @@ impl Diarizer {
             return Err(Error::Data(format!("the prior is {prior}; give a probability between 0 and 1")));
         }
         let (a, b) = (self.statistics(first, lenient)?, self.statistics(second, lenient)?);
-        let stat = |statistics: &Statistics| self.model.speakers.stat(statistics).map_err(Error::part("comparison"));
+        let stat =
+            |statistics: &Statistics| self.model.speakers.stat(statistics).map_err(Error::part("comparison"));
         let llr = stat(&a)?.llr(&stat(&b)?).map_err(Error::part("comparison"))?;
         let speech = [a.frames(), b.frames()].map(|frames| frames / super::front_end::FRAME_RATE);
         Ok(Comparison { llr, probability: posterior(llr, prior), speech })
@@ -222,7 +229,8 @@ impl Diarizer {
         }
         if sum.frames() < LEAST_SPEECH as f64 {
             let found = sum.frames() / super::front_end::FRAME_RATE;
-            let problem = format!("{found:.1} s of speech were found in it; at least 0.2 s are needed to compare");
+            let problem =
+                format!("{found:.1} s of speech were found in it; at least 0.2 s are needed to compare");
             return Err(Error::recording(path, problem));
         }
         Ok(sum)
@@ -243,7 +251,8 @@ mod tests {
                 let sum: f64 = (1..20)
                     .map(|h| {
                         let f = vibrato * f64::from(h);
-                        let gain = 1.0 / (1.0 + ((f - formant * (1.0 + 0.1 * (3.0 * t).sin())) / 300.0).powi(2));
+                        let gain =
+                            1.0 / (1.0 + ((f - formant * (1.0 + 0.1 * (3.0 * t).sin())) / 300.0).powi(2));
                         gain * (std::f64::consts::TAU * f * t).sin()
                     })
                     .sum();
@@ -271,7 +280,9 @@ mod tests {
         let blocks = diarizer.diarize_blocks(&path, reader, &options, 13.0).unwrap();
         for found in [&whole, &blocks] {
             assert_eq!(found.speakers, 2, "{:?}", found.turns);
-            let at = |time: f64| found.turns.iter().find(|turn| turn.start <= time && time < turn.end).map(|turn| &turn.label);
+            let at = |time: f64| {
+                found.turns.iter().find(|turn| turn.start <= time && time < turn.end).map(|turn| &turn.label)
+            };
             assert_eq!(at(3.0), at(15.0), "{:?}", found.turns);
             assert_eq!(at(3.0), at(27.0), "{:?}", found.turns);
             assert_ne!(at(3.0), at(9.0), "{:?}", found.turns);

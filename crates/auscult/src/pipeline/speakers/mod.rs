@@ -63,12 +63,22 @@ impl Pipeline for Speakers {
         run_name(&name, &recipe, options)
     }
 
-    fn train(&self, choice: &RecipeChoice, options: &TrainOptions, observer: &mut dyn Observer) -> Result<Run> {
+    fn train(
+        &self,
+        choice: &RecipeChoice,
+        options: &TrainOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Run> {
         let (name, recipe) = Recipe::choose(choice)?;
         train(&name, &recipe, options, observer)
     }
 
-    fn evaluate(&self, run: &Run, options: &EvaluateOptions, observer: &mut dyn Observer) -> Result<Evaluation> {
+    fn evaluate(
+        &self,
+        run: &Run,
+        options: &EvaluateOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<Evaluation> {
         evaluate(run, options, observer)
     }
 

@@ -43,7 +43,8 @@ impl DiarizationModel {
         if !run.path("model.json").is_file() {
             return Err(Error::Run {
                 path: run.folder().into(),
-                problem: "it has no model: it is not finished; run the same training again and it goes on".into(),
+                problem: "it has no model: it is not finished; run the same training again and it goes on"
+                    .into(),
             });
         }
         let stem = run.path("model");

@@ -187,7 +187,10 @@ impl Recipe {
             (!self.models.components.contains(&0), "models.components has a 0: a mixture has at least 1"),
             (!seeds.is_empty(), "protocol.seeds is empty: give at least one"),
             (*development > 0.0 && *development < 1.0, "protocol.development must lie between 0 and 1"),
-            (speakers.0 >= 1 && speakers.0 <= speakers.1, "protocol.speakers must be [fewest, most], from 1 on"),
+            (
+                speakers.0 >= 1 && speakers.0 <= speakers.1,
+                "protocol.speakers must be [fewest, most], from 1 on",
+            ),
             (
                 segments.0 >= speakers.1 && segments.0 <= segments.1,
                 "protocol.segments must be [fewest, most], and no fewer than the most speakers",
@@ -197,7 +200,10 @@ impl Recipe {
             (positive(&self.diarization.kappas), "diarization.kappas must be positive numbers"),
             (!self.diarization.thresholds.is_empty(), "diarization.thresholds is empty: give at least one"),
             (self.models.chunk >= 0.5, "models.chunk must be at least 0.5 s"),
-            (self.protocol.development_conversations > 0, "protocol.development_conversations must be at least 1"),
+            (
+                self.protocol.development_conversations > 0,
+                "protocol.development_conversations must be at least 1",
+            ),
             (self.protocol.test_conversations > 0, "protocol.test_conversations must be at least 1"),
             (
                 self.diarization.development_conversations > 0,

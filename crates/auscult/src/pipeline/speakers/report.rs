@@ -2,12 +2,12 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::corpus::read_meetings;
 use super::infer::{DiarizeOptions, Diarized, Diarizer};
 use super::model::DiarizationModel;
 use super::recipe::Recipe;
 use super::results::{Results, Score, Turns};
 use super::systems::System;
-use super::corpus::read_meetings;
 use crate::pipeline::metrics::Figure;
 use crate::report::{figure, page, timeline};
 use crate::{Error, Result, Run};
@@ -23,11 +23,14 @@ const PAPER: [(System, f64, f64); 4] = [
 /// A page with the timeline of one recording.
 #[must_use]
 pub fn timeline_page(title: &str, heard: &Diarized) -> String {
-    page(title, &html! {
-        h1 { (title) }
-        p { (heard.speakers) " speaker(s), " (heard.turns.len()) " turns in " (format!("{:.1}", heard.seconds)) " s." }
-        (figure(&timeline(&heard.turns, heard.seconds), "Who speaks when. Overlapping speech is given to one speaker."))
-    })
+    page(
+        title,
+        &html! {
+            h1 { (title) }
+            p { (heard.speakers) " speaker(s), " (heard.turns.len()) " turns in " (format!("{:.1}", heard.seconds)) " s." }
+            (figure(&timeline(&heard.turns, heard.seconds), "Who speaks when. Overlapping speech is given to one speaker."))
+        },
+    )
 }
 
 /// The section of one finished run.
@@ -36,7 +39,8 @@ pub fn timeline_page(title: &str, heard: &Diarized) -> String {
 /// [`Error::Run`] where the run is not finished.
 pub fn section(run: &Run) -> Result<Markup> {
     let results: Results = run.results()?;
-    let toml = std::fs::read_to_string(run.path("recipe.toml")).map_err(Error::io("read", run.path("recipe.toml")))?;
+    let toml = std::fs::read_to_string(run.path("recipe.toml"))
+        .map_err(Error::io("read", run.path("recipe.toml")))?;
     let recipe: Recipe = toml::from_str(&toml).map_err(Error::part("recipe.toml"))?;
     let mut sizes: Vec<usize> = results.scores.iter().map(|score| score.components).collect();
     sizes.dedup();

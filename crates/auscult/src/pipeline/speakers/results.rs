@@ -93,7 +93,8 @@ const MEASURES: [(&str, Measure); 6] = [
 
 fn mean_figure(values: &[f64]) -> Result<Figure> {
     let mean = |draw: &[usize]| draw.iter().map(|&i| values[i]).sum::<f64>() / draw.len() as f64;
-    let interval = Bootstrap::new(RESAMPLES).interval(values.len(), mean).map_err(Error::part("an interval"))?;
+    let interval =
+        Bootstrap::new(RESAMPLES).interval(values.len(), mean).map_err(Error::part("an interval"))?;
     Ok(Figure::new(&interval, values.len()))
 }
 
@@ -139,13 +140,18 @@ fn pooled(jobs: &[&Found], components: usize, system: System) -> Result<Score> {
     let all = of(system);
     let mut metrics = BTreeMap::new();
     for (name, measure) in MEASURES {
-        let values = |part: fn(&Clustered) -> &Measures| all.iter().map(|one| measure(part(one))).collect::<Vec<f64>>();
+        let values = |part: fn(&Clustered) -> &Measures| {
+            all.iter().map(|one| measure(part(one))).collect::<Vec<f64>>()
+        };
         metrics.insert(format!("known_{name}"), mean_figure(&values(|one| &one.known))?);
         metrics.insert(format!("auto_{name}"), mean_figure(&values(|one| &one.automatic))?);
     }
     let proposed = of(System::Proposed);
-    let differences: Vec<f64> =
-        proposed.iter().zip(&all).map(|(ours, theirs)| ours.known.one_to_one - theirs.known.one_to_one).collect();
+    let differences: Vec<f64> = proposed
+        .iter()
+        .zip(&all)
+        .map(|(ours, theirs)| ours.known.one_to_one - theirs.known.one_to_one)
+        .collect();
     let per_seed = jobs
         .iter()
         .filter_map(|job| job.clustered.get(&system))
@@ -187,7 +193,8 @@ pub(crate) fn summarise_turns(recordings: Vec<ScoredTurns>) -> Result<Turns> {
     ];
     for (name, statistic) in statistics {
         let n = recordings.len();
-        let interval = Bootstrap::new(RESAMPLES).interval(n, statistic).map_err(Error::part("an interval"))?;
+        let interval =
+            Bootstrap::new(RESAMPLES).interval(n, statistic).map_err(Error::part("an interval"))?;
         metrics.insert(name.to_owned(), Figure::new(&interval, n));
     }
     Ok(Turns { recordings, metrics })
@@ -202,8 +209,12 @@ pub(super) fn write(run: &Run, manifest: &Path, results: &Results) -> Result<()>
             metrics.insert(format!("{name}/{system}/{}", score.components), *figure);
         }
     }
-    let metrics =
-        Metrics { pipeline: "speakers".into(), run: run.name(), manifest: manifest.display().to_string(), metrics };
+    let metrics = Metrics {
+        pipeline: "speakers".into(),
+        run: run.name(),
+        manifest: manifest.display().to_string(),
+        metrics,
+    };
     files::write_json(&run.path("metrics.json"), &metrics)?;
     // Last: it marks the run as complete.
     files::write_json(&run.path("results.json"), results)

@@ -170,14 +170,19 @@ impl Trained {
 
     /// A system's clustering of a conversation. `kappa` is looked at where the system scales evidence.
     pub(crate) fn cluster(&self, system: System, kappa: f64, turns: &Described) -> Result<Dendrogram> {
-        let stats = |model: &SpeakerModel, of: &[Statistics]| -> auscult_fa_speaker::Result<Vec<SpeakerStat>> {
-            of.iter().map(|one| model.stat(one)).collect()
-        };
+        let stats =
+            |model: &SpeakerModel, of: &[Statistics]| -> auscult_fa_speaker::Result<Vec<SpeakerStat>> {
+                of.iter().map(|one| model.stat(one)).collect()
+            };
         let tree = match system {
-            System::Proposed | System::Eigenchannels => {
-                agglomerate(&EvidenceRatio, &stats(&self.scaled(system, kappa)?, &turns.soft).map_err(failed)?, MATRIX)
+            System::Proposed | System::Eigenchannels => agglomerate(
+                &EvidenceRatio,
+                &stats(&self.scaled(system, kappa)?, &turns.soft).map_err(failed)?,
+                MATRIX,
+            ),
+            System::Slides => {
+                agglomerate(&EvidenceRatio, &stats(&self.slides, &turns.hard).map_err(failed)?, MATRIX)
             }
-            System::Slides => agglomerate(&EvidenceRatio, &stats(&self.slides, &turns.hard).map_err(failed)?, MATRIX),
             System::Clr => {
                 let clr = Clr { gmm: self.proposed.ubm(), relevance: self.relevance, form: ClrForm::Slides };
                 agglomerate(&clr, &turns.soft, MATRIX)
@@ -186,11 +191,16 @@ impl Trained {
             System::Bic => agglomerate(&Bic::default(), &turns.gaussians, MATRIX),
             System::Ev => {
                 let stats = stats(&self.slides, &turns.soft).map_err(failed)?;
-                let distance = |a: &SpeakerStat, b: &SpeakerStat| FactorDistance::MaximumLikelihood.distance(a, b);
+                let distance =
+                    |a: &SpeakerStat, b: &SpeakerStat| FactorDistance::MaximumLikelihood.distance(a, b);
                 agglomerate_distances(pairs(&stats, distance).map_err(failed)?, stats.len(), Linkage::Average)
             }
             System::Plda => {
-                let stats = turns.soft.iter().map(|one| self.plda.stat(one)).collect::<auscult_fa_speaker::Result<Vec<_>>>();
+                let stats = turns
+                    .soft
+                    .iter()
+                    .map(|one| self.plda.stat(one))
+                    .collect::<auscult_fa_speaker::Result<Vec<_>>>();
                 let stats = stats.map_err(failed)?;
                 let distance = |a: &SpeakerStat, b: &SpeakerStat| Ok(-a.llr(b)?);
                 agglomerate_distances(pairs(&stats, distance).map_err(failed)?, stats.len(), Linkage::Average)

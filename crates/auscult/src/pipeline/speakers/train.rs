@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use auscult_eval_metrics::{DiarizationErrors, DiarizationScores, DiarizationScoring, JaccardErrors, Segment};
+use auscult_eval_metrics::{
+    DiarizationErrors, DiarizationScores, DiarizationScoring, JaccardErrors, Segment,
+};
 use auscult_fa_speaker::Statistics;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
@@ -88,7 +90,12 @@ const COLLAR: f64 = 0.25;
 ///
 /// # Errors
 /// Bad manifests, recordings and recipes, each named; [`Error::Interrupted`] when the observer stops it.
-pub fn train(name: &str, recipe: &Recipe, options: &TrainOptions, observer: &mut dyn Observer) -> Result<Run> {
+pub fn train(
+    name: &str,
+    recipe: &Recipe,
+    options: &TrainOptions,
+    observer: &mut dyn Observer,
+) -> Result<Run> {
     let recordings = read_manifest(&recipe.data.manifest, &recipe.root())?;
     let run = Run::open_or_create(&options.runs, "speakers", name, &run_fingerprint(recipe, options)?)?;
     if files::read_json::<Results>(&run.path("results.json"))?.is_some() {
@@ -112,7 +119,8 @@ pub fn train(name: &str, recipe: &Recipe, options: &TrainOptions, observer: &mut
         Some(manifest) => {
             let root = manifest.parent().unwrap_or(std::path::Path::new(""));
             let diarizer = Diarizer::new(DiarizationModel::of_run(&run)?)?;
-            let (scored, _) = score_meetings(&diarizer, &read_meetings(manifest, root)?, options.skip_bad, observer)?;
+            let (scored, _) =
+                score_meetings(&diarizer, &read_meetings(manifest, root)?, options.skip_bad, observer)?;
             scored.into_iter().map(|(scored, _)| scored).collect()
         }
     };
@@ -157,7 +165,13 @@ enum Purpose {
 
 impl Experiment<'_> {
     /// One number of Gaussians and one seed; the first number also diarizes, and with the first seed gives the run's model.
-    fn job(&self, components: usize, seed: u64, diarizes: bool, observer: &mut dyn Observer) -> Result<Found> {
+    fn job(
+        &self,
+        components: usize,
+        seed: u64,
+        diarizes: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Found> {
         let file = self.run.path(format!("jobs/gaussians-{components}-seed-{seed}/found.json"));
         if let Some(found) = files::read_json(&file)? {
             return Ok(found);
@@ -274,7 +288,9 @@ impl Experiment<'_> {
         let draw = |speakers: &[Vec<&Utterance>], count: usize, purpose: Purpose| -> Vec<Conversation> {
             let rate = self.recipe.front_end.sample_rate;
             let of = |index| Random::keyed(&[seed, purpose as u64, index]);
-            (0..count as u64).map(|index| conversation(speakers, &self.recipe.protocol, rate, &mut of(index))).collect()
+            (0..count as u64)
+                .map(|index| conversation(speakers, &self.recipe.protocol, rate, &mut of(index)))
+                .collect()
         };
         let tuning = draw(development, settings.development_conversations, Purpose::DevelopmentSound);
         let speech = tuning
@@ -299,7 +315,13 @@ impl Experiment<'_> {
                 let seconds = one.samples.len() as f64 / f64::from(self.recipe.front_end.sample_rate);
                 let turns = |count| diarizer.diarize_mono(&one.samples, count);
                 let known = SpeakerCount::Known(voices(&one.turns));
-                score(format!("{seed}-{index}"), seconds, &one.turns, &turns(SpeakerCount::Automatic)?, &turns(known)?)
+                score(
+                    format!("{seed}-{index}"),
+                    seconds,
+                    &one.turns,
+                    &turns(SpeakerCount::Automatic)?,
+                    &turns(known)?,
+                )
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(FoundTurns { tuned, conversations })
@@ -315,7 +337,9 @@ fn pooled_segments(
 ) -> Result<Vec<(usize, Statistics)>> {
     let mut segments = Vec::new();
     for (speaker, utterances) in speakers.iter().enumerate() {
-        segments.extend(cut_segments(utterances, &recipe.protocol, random).into_iter().map(|segment| (speaker, segment)));
+        segments.extend(
+            cut_segments(utterances, &recipe.protocol, random).into_iter().map(|segment| (speaker, segment)),
+        );
     }
     segments
         .par_iter()
@@ -348,7 +372,9 @@ fn choose(
                 .map(|((tree, segments), truth)| {
                     let labels = cut(tree, threshold, SpeakerCount::Automatic);
                     let turns = segments.turns(&labels, settings);
-                    let label = |&(from, to, who): &(usize, usize, usize)| Segment::new(seconds(from), seconds(to), who.to_string());
+                    let label = |&(from, to, who): &(usize, usize, usize)| {
+                        Segment::new(seconds(from), seconds(to), who.to_string())
+                    };
                     let turns: Vec<Segment> = turns.iter().map(label).collect();
                     Ok(scored(&truth.turns, &turns, COLLAR)?.errors)
                 })
@@ -406,7 +432,8 @@ pub(crate) fn score_meetings(
     observer.begin("recordings with several speakers", meetings.len() as u64);
     let (mut all, mut skipped) = (Vec::new(), 0);
     for (index, meeting) in meetings.iter().enumerate() {
-        let recordings = auscult_eval_metrics::read_rttm(&meeting.rttm).map_err(Error::part("the reference"))?;
+        let recordings =
+            auscult_eval_metrics::read_rttm(&meeting.rttm).map_err(Error::part("the reference"))?;
         let named = recordings.get(&meeting.name);
         // A file about one recording may call it what it likes.
         let reference = named.or(if recordings.len() == 1 { recordings.values().next() } else { None });
@@ -414,12 +441,18 @@ pub(crate) fn score_meetings(
             let problem = format!("{} says nothing about `{}`", meeting.rttm.display(), meeting.name);
             return Err(Error::recording(&meeting.path, problem));
         };
-        let listen = |speakers| diarizer.diarize(&meeting.path, &DiarizeOptions { speakers, lenient: skip_bad });
+        let listen =
+            |speakers| diarizer.diarize(&meeting.path, &DiarizeOptions { speakers, lenient: skip_bad });
         match listen(SpeakerCount::Automatic) {
             Ok(automatic) => {
                 let known = listen(SpeakerCount::Known(voices(reference)))?;
-                let scored =
-                    score(meeting.name.clone(), automatic.seconds, reference, &automatic.turns, &known.turns)?;
+                let scored = score(
+                    meeting.name.clone(),
+                    automatic.seconds,
+                    reference,
+                    &automatic.turns,
+                    &known.turns,
+                )?;
                 all.push((scored, automatic.turns));
             }
             Err(error @ Error::Recording { .. }) if skip_bad => {

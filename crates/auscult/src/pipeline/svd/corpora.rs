@@ -406,12 +406,12 @@ mod tests {
     use super::*;
     use crate::pipeline::svd::read_manifest;
 
-    /// A corpus of these files; the songs of its manifest by path: artist, part, sung stretches in milliseconds.
+    /// A song's path, artist, part, and sung stretches in milliseconds.
+    type Converted = (String, Option<String>, Option<Part>, Vec<[i64; 2]>);
+
+    /// The songs of the manifest of a corpus of these files.
     #[track_caller]
-    fn convert(
-        corpus: Corpus,
-        files: &[(&str, &str)],
-    ) -> Vec<(String, Option<String>, Option<Part>, Vec<[i64; 2]>)> {
+    fn convert(corpus: Corpus, files: &[(&str, &str)]) -> Vec<Converted> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);

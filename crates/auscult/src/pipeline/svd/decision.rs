@@ -54,7 +54,7 @@ impl Decision {
             }
             for step in 0..=THRESHOLDS {
                 // 0.50, 0.49, 0.51, 0.48, ...
-                let away = f64::from((step + 1) / 2) / 100.0;
+                let away = f64::from(step.div_ceil(2)) / 100.0;
                 let threshold = if step % 2 == 1 { 0.5 - away } else { 0.5 + away };
                 let right = smooth.iter().filter(|(p, truth)| (*p >= threshold) == *truth).count();
                 if right > best.0 {

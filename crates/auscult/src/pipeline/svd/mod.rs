@@ -25,6 +25,7 @@ mod infer;
 mod labels;
 mod manifest;
 mod model;
+mod moments;
 mod patches;
 mod picture;
 mod recipe;

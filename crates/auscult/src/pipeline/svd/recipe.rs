@@ -15,6 +15,7 @@ use crate::{Error, Result};
 pub const RECIPES: &[(&str, &str)] = &[
     ("mini", include_str!("recipes/mini.toml")),
     ("best", include_str!("recipes/best.toml")),
+    ("depths", include_str!("recipes/depths.toml")),
     ("paper", include_str!("recipes/paper.toml")),
 ];
 

@@ -9,14 +9,20 @@ use crate::pipeline::metrics::Figure;
 use crate::report::{Scatter, Series, figure, lines, scatter};
 use crate::{Error, Result, Run};
 
-/// Table 2 of paper 003: accuracy on RWC, MIR-1K, JMD, their mean, and the union; Table 3: millions of parameters.
-/// A blank is a figure the paper does not give, or that our copy of it does not show.
-const PAPER: [(&str, &str, [f64; 5], f64); 5] = [
-    ("scnn", "SCNN", [0.879, 0.876, 0.868, 0.874, 0.873], 1.4),
-    ("bi-lstm", "Bi-LSTM", [0.875, 0.865, 0.875, 0.872, 0.878], 0.1),
-    ("se-resnet-14", "SE-ResNet-14", [0.899, 0.880, 0.890, 0.890, 0.890], 2.8),
-    ("se-resnet-18", "SE-ResNet-18", [0.895, 0.882, 0.877, 0.885, 0.890], 11.0),
-    ("se-resnet-34", "SE-ResNet-34", [0.891, 0.881, 0.897, 0.890, 0.891], 21.0),
+/// A row of paper 003: the contender that repeats it, the network, Table 2 (accuracy on RWC, MIR-1K, JMD, their mean, and
+/// the union JRM), Table 3 (millions of parameters, minutes on a Titan Xp).
+struct PaperRow(&'static str, &'static str, [f64; 5], f64, u32);
+
+const PAPER: [PaperRow; 9] = [
+    PaperRow("scnn", "SCNN", [0.879, 0.876, 0.868, 0.874, 0.873], 1.4, 7),
+    PaperRow("bi-lstm", "Bi-LSTM", [0.875, 0.865, 0.875, 0.872, 0.878], 0.1, 97),
+    PaperRow("se-resnet-14", "SE-ResNet-14", [0.899, 0.880, 0.890, 0.890, 0.890], 2.8, 8),
+    PaperRow("se-resnet-18", "SE-ResNet-18", [0.895, 0.882, 0.877, 0.885, 0.890], 11.0, 10),
+    PaperRow("se-resnet-34", "SE-ResNet-34", [0.891, 0.881, 0.897, 0.890, 0.891], 21.0, 14),
+    PaperRow("se-resnet-50", "SE-ResNet-50", [0.912, 0.869, 0.877, 0.886, 0.899], 26.0, 18),
+    PaperRow("se-resnet-101", "SE-ResNet-101", [0.910, 0.870, 0.846, 0.875, 0.897], 47.0, 24),
+    PaperRow("se-resnet-152", "SE-ResNet-152", [0.901, 0.880, 0.885, 0.888, 0.901], 65.0, 29),
+    PaperRow("se-resnet-200", "SE-ResNet-200", [0.900, 0.873, 0.881, 0.884, 0.887], 118.0, 41),
 ];
 
 /// The section of one finished run.
@@ -51,7 +57,7 @@ pub fn section(run: &Run) -> Result<Markup> {
         @if !results.comparisons.is_empty() { (comparisons(&results, first)) }
         @if let Some(svg) = depths(&results, &recipe) {
             h3 { "Accuracy against depth" }
-            (figure(&svg, "Accuracy of SE-ResNets of one width against the logarithm of their size, same songs and training."))
+            (figure(&svg, "Accuracy of SE-ResNets of the published width against the logarithm of their depth, same songs and training."))
         }
         h3 { "What it costs (the paper's Table 3)" }
         (costs(&results))
@@ -95,9 +101,10 @@ fn percent(figure: Option<&Figure>) -> String {
     )
 }
 
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("auc", "AUC, %"),
     ("accuracy", "accuracy, %"),
+    ("plain_auc", "AUC, unsmoothed, %"),
     ("plain_accuracy", "at one half, unsmoothed, %"),
     ("f1", "F1, %"),
     ("false_positive_rate", "false alarms, %"),
@@ -122,7 +129,7 @@ fn songs(results: &Results, scheme: Scheme, first: &str) -> Markup {
     let score = results.scores.iter().find(|score| score.scheme == scheme && score.model == first);
     html! { @if let Some(score) = score {
         details { summary { "Song by song (" (first) ")" }
-            table {
+            div.scroll { table {
                 tr { th { "song" } th.n { "AUC, %" } th.n { "accuracy, %" } }
                 @for (song, auc, accuracy) in &score.per_song {
                     tr {
@@ -131,7 +138,7 @@ fn songs(results: &Results, scheme: Scheme, first: &str) -> Markup {
                         td.n { (format!("{:.1}", 100.0 * accuracy)) }
                     }
                 }
-            }
+            } }
         }
     } }
 }
@@ -151,7 +158,7 @@ fn comparisons(results: &Results, first: &str) -> Markup {
     }
 }
 
-/// Accuracy against size for SE-ResNets of the published width, where there are at least two.
+/// Accuracy against depth for SE-ResNets of the published width, where there are at least two.
 fn depths(results: &Results, recipe: &Recipe) -> Option<String> {
     let points: Vec<(f64, f64, String)> = results
         .scores
@@ -160,7 +167,7 @@ fn depths(results: &Results, recipe: &Recipe) -> Option<String> {
         .filter_map(|score| {
             let contender = recipe.contenders.iter().find(|contender| contender.name == score.model)?;
             match &contender.network {
-                auscult_models_tch::Network::SeResNet(params) => {
+                auscult_models_tch::Network::SeResNet(params) if params.width == 64 => {
                     let accuracy = score.metrics.get("accuracy")?.value;
                     Some((f64::log2(params.depth as f64), accuracy, score.model.clone()))
                 }
@@ -180,18 +187,21 @@ fn costs(results: &Results) -> Markup {
     }
     html! {
         div.scroll { table {
-            tr { th { "model" } th.n { "parameters" } th.n { "ms a training step" } th.n { "waits for data, %" } th.n { "s a minute of music" } th.n { "s a split" } th.n { "parameters in the paper, millions" } }
+            tr { th { "model" } th.n { "parameters" } th.n { "ms a training step" } th.n { "waits for data, %" } th.n { "s a minute of music" } th.n { "s a split" } th.n { "paper: millions of parameters" } th.n { "paper: minutes" } }
             @for score in shown {
                 tr {
                     td { (score.model) } td.n { (score.parameters) }
                     td.n { (format!("{:.0}", 1e3 * score.step_seconds)) } td.n { (format!("{:.1}", 100.0 * score.data_wait)) }
                     td.n { (format!("{:.2}", score.seconds_a_minute)) } td.n { (format!("{:.0}", score.seconds)) }
-                    td.n { @match PAPER.iter().find(|row| row.0 == score.model) { Some(row) => (row.3), None => "—" } }
+                    @match PAPER.iter().find(|row| row.0 == score.model) {
+                        Some(PaperRow(.., millions, minutes)) => { td.n { (millions) } td.n { (minutes) } }
+                        None => { td.n { "—" } td.n { "—" } }
+                    }
                 }
             }
         } }
         p.dim { "On the machine of the run, whatever else it did; a step has as many examples as the recipe's batch, a minute is scored at the "
-            "recipe's hop, features excluded. Depth 200 has 80.95 million parameters by the paper's own table of blocks, which counts 118." }
+            "recipe's hop, features excluded; the paper's minutes are those of its Table 3, on a Titan Xp, for its largest corpus. Depth 200 has 80.95 million parameters by the paper's own table of blocks, which counts 118." }
     }
 }
 
@@ -221,7 +231,7 @@ fn paper(results: &Results) -> Markup {
     html! {
         div.scroll { table {
             tr { th { "accuracy" } @for corpus in ["RWC", "MIR-1K", "JMD", "mean", "union"] { th.n { (corpus) } } th.n { "here, %" } th { "same data" } }
-            @for (name, title, accuracies, _) in PAPER {
+            @for PaperRow(name, title, accuracies, ..) in PAPER {
                 tr {
                     td { (title) }
                     @for accuracy in accuracies { td.n { (format!("{accuracy:.3}")) } }
@@ -230,7 +240,7 @@ fn paper(results: &Results) -> Markup {
             }
         } }
         p.dim {
-            "Paper: Gui et al., Singing voice detection with squeeze-and-excitation residual networks, 2022. Ours is decided as in the paper: the "
+            "Paper: Gui et al., Singing Voice Detection Based on a Deeper Convolutional Neural Network, 2022. Ours is decided as in the paper: the "
             "more probable class, no smoothing. On other songs the columns can be read side by side, not compared."
         }
     }

@@ -1,11 +1,12 @@
 //! Figures from predictions: AUC and accuracy with intervals, per seed and song, paired differences, costs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use auscult_eval_metrics::{Bootstrap, FrameScores, roc_auc};
+use auscult_eval_metrics::Bootstrap;
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
+use super::moments::{Moments, RESAMPLES};
 use super::recipe::Recipe;
 use super::splits::Scheme;
 use super::stress::Stress;
@@ -13,12 +14,6 @@ use super::train::{CurvePoint, Dataset, Predictions};
 use crate::pipeline::metrics::{Figure, Metrics};
 use crate::run::Run;
 use crate::{Error, Result, files};
-
-/// Resamples for intervals.
-const RESAMPLES: usize = 500;
-
-/// Moments of one such stretch stand or fall together in the bootstrap, seconds: a phrase.
-const STRETCH_SECONDS: f64 = 10.0;
 
 /// The scores of one model under one scheme, all splits and seeds pooled.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -29,8 +24,9 @@ pub struct Score {
     pub model: String,
     /// Trainable parameters of the network (0 for the baseline).
     pub parameters: usize,
-    /// `auc`, `accuracy`, `plain_accuracy`, `f1`, `precision`, `recall`, `false_positive_rate`,
-    /// `false_negative_rate`; intervals by bootstrap over stretches of ten seconds.
+    /// `auc`, `accuracy` as the model smooths and decides; `plain_auc`, `plain_accuracy` frame by frame at one half;
+    /// `f1`, `precision`, `recall`, `false_positive_rate`, `false_negative_rate`. Intervals by bootstrap over
+    /// stretches of ten seconds.
     pub metrics: BTreeMap<String, Figure>,
     /// AUC and accuracy of each seed.
     pub per_seed: Vec<(f64, f64)>,
@@ -80,91 +76,26 @@ pub struct Results {
     pub(crate) curves: Vec<(String, Vec<CurvePoint>)>,
 }
 
-/// Moments of one model under one scheme, in a fixed order.
-#[derive(Default)]
-struct Pool {
-    /// Seed of each moment, counted from 0.
-    seed: Vec<usize>,
-    song: Vec<usize>,
-    /// Song and stretch of ten seconds.
-    group: Vec<usize>,
-    truth: Vec<bool>,
-    probability: Vec<f64>,
-    decided: Vec<bool>,
-    plain: Vec<bool>,
-}
-
-impl Pool {
-    fn new(parts: &[&Predictions], recipe: &Recipe, data: &Dataset, majority: bool) -> Result<Self> {
-        let mut pool = Self::default();
-        let (protocol, hop) = (&recipe.protocol, recipe.protocol.test_hop);
-        for part in parts {
-            let contender = recipe.contenders.iter().find(|contender| contender.name == part.model);
-            let Some(front_end) = contender.map(|contender| contender.front_end) else { continue };
-            let seconds = hop as f64 / front_end.frame_rate();
-            let seed = protocol.seeds.iter().position(|&seed| seed == part.seed).unwrap_or(0);
-            for of_song in &part.songs {
-                let truth = data.truth(front_end, of_song.song, hop)?;
-                let count = truth.len();
-                let (probabilities, decision) = if majority {
-                    (vec![part.sung_in_training; count], Decision::PLAIN)
-                } else {
-                    (of_song.probabilities(), part.decision)
-                };
-                pool.decided.extend(decision.decide(&probabilities, seconds)?);
-                pool.plain.extend(Decision::PLAIN.decide(&probabilities, seconds)?);
-                pool.probability.extend(&probabilities);
-                pool.truth.extend(truth);
-                pool.seed.extend(std::iter::repeat_n(seed, count));
-                pool.song.extend(std::iter::repeat_n(of_song.song, count));
-                pool.group.extend((0..count).map(|moment| group(of_song.song, moment as f64 * seconds)));
-            }
+/// The moments a model was tested at; those of the baseline that only knows how much is sung in the training songs
+/// with `majority`.
+fn moments(parts: &[&Predictions], recipe: &Recipe, data: &Dataset, majority: bool) -> Result<Moments> {
+    let (protocol, hop) = (&recipe.protocol, recipe.protocol.test_hop);
+    let mut moments = Moments::default();
+    for part in parts {
+        let contender = recipe.contenders.iter().find(|contender| contender.name == part.model);
+        let Some(front_end) = contender.map(|contender| contender.front_end) else { continue };
+        let seconds = hop as f64 / front_end.frame_rate();
+        let seed = protocol.seeds.iter().position(|&seed| seed == part.seed).unwrap_or(0);
+        for of_song in &part.songs {
+            let truth = data.truth(front_end, of_song.song, hop)?;
+            let (probabilities, decision) = match majority {
+                true => (vec![part.sung_in_training; truth.len()], Decision::PLAIN),
+                false => (of_song.probabilities(), part.decision),
+            };
+            moments.add((seed, of_song.song), truth, probabilities, decision, seconds)?;
         }
-        Ok(pool)
     }
-
-    /// Mean over seeds of the AUC of `moments`: probabilities of two trainings are not on one scale.
-    fn auc(&self, moments: &[usize]) -> f64 {
-        let mut by_seed: BTreeMap<usize, (Vec<bool>, Vec<f64>)> = BTreeMap::new();
-        for &moment in moments {
-            let (truth, scores) = by_seed.entry(self.seed[moment]).or_default();
-            truth.push(self.truth[moment]);
-            scores.push(self.probability[moment]);
-        }
-        let aucs = by_seed.values().map(|(truth, scores)| roc_auc(truth, scores).unwrap_or(f64::NAN));
-        aucs.sum::<f64>() / by_seed.len() as f64
-    }
-
-    fn accuracy(&self, decided: &[bool], moments: &[usize]) -> f64 {
-        let right = moments.iter().filter(|&&moment| self.truth[moment] == decided[moment]).count();
-        right as f64 / moments.len() as f64
-    }
-
-    fn frame_scores(&self, moments: &[usize]) -> Option<FrameScores> {
-        let pick = |of: &[bool]| moments.iter().map(|&moment| of[moment]).collect::<Vec<bool>>();
-        FrameScores::new(&pick(&self.truth), &pick(&self.decided)).ok()
-    }
-
-    fn moments(&self, keep: impl Fn(usize) -> bool) -> Vec<usize> {
-        (0..self.truth.len()).filter(|&moment| keep(moment)).collect()
-    }
-
-    fn figure(&self, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Figure> {
-        let interval = Bootstrap::new(RESAMPLES)
-            .seed(1)
-            .interval_grouped(&self.group, statistic)
-            .map_err(Error::part("an interval"))?;
-        Ok(Figure::new(&interval, distinct(&self.song)))
-    }
-}
-
-/// A number for a song's stretch of ten seconds.
-pub(crate) fn group(song: usize, seconds: f64) -> usize {
-    song * 1_000_000 + (seconds / STRETCH_SECONDS) as usize
-}
-
-fn distinct(values: &[usize]) -> usize {
-    values.iter().collect::<std::collections::BTreeSet<_>>().len()
+    Ok(moments)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -187,17 +118,17 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
     };
     let (mut scores, mut comparisons) = (Vec::new(), Vec::new());
     for &scheme in &schemes {
-        let ours = Pool::new(&of(scheme, first), recipe, data, false)?;
+        let ours = moments(&of(scheme, first), recipe, data, false)?;
         for contender in &recipe.contenders {
             let parts = of(scheme, &contender.name);
-            let pool = Pool::new(&parts, recipe, data, false)?;
+            let pool = moments(&parts, recipe, data, false)?;
             scores.push(score(&contender.name, &parts, &pool, data)?);
             if contender.name != *first && pool.truth.len() == ours.truth.len() {
                 comparisons.push(compare(scheme, &contender.name, &ours, &pool)?);
             }
         }
         let parts = of(scheme, first);
-        let pool = Pool::new(&parts, recipe, data, true)?;
+        let pool = moments(&parts, recipe, data, true)?;
         let baseline = score(MAJORITY, &parts, &pool, data)?;
         scores.push(Score {
             parameters: 0,
@@ -209,8 +140,7 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
         });
     }
     let headline_parts = of(headline, first);
-    let artists: std::collections::BTreeSet<_> =
-        data.songs.iter().filter_map(|song| song.artist.as_deref()).collect();
+    let artists: BTreeSet<_> = data.songs.iter().filter_map(|song| song.artist.as_deref()).collect();
     let front_end = recipe.contenders[0].front_end;
     let frames: usize = (0..data.songs.len())
         .map(|song| Ok(data.material(front_end, song)?.values.nrows()))
@@ -231,36 +161,23 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
     })
 }
 
-fn score(model: &str, parts: &[&Predictions], pool: &Pool, data: &Dataset) -> Result<Score> {
-    let rate = |pick: fn(&FrameScores) -> f64| {
-        move |moments: &[usize]| pool.frame_scores(moments).map_or(f64::NAN, |scores| pick(&scores))
-    };
-    let metrics = BTreeMap::from([
-        ("auc".to_owned(), pool.figure(|moments| pool.auc(moments))?),
-        ("accuracy".to_owned(), pool.figure(|moments| pool.accuracy(&pool.decided, moments))?),
-        ("plain_accuracy".to_owned(), pool.figure(|moments| pool.accuracy(&pool.plain, moments))?),
-        ("f1".to_owned(), pool.figure(rate(|scores| scores.active.f1))?),
-        ("precision".to_owned(), pool.figure(rate(|scores| scores.active.precision))?),
-        ("recall".to_owned(), pool.figure(rate(|scores| scores.active.recall))?),
-        ("false_positive_rate".to_owned(), pool.figure(rate(|scores| scores.false_alarm_rate))?),
-        ("false_negative_rate".to_owned(), pool.figure(rate(|scores| scores.miss_rate))?),
-    ]);
-    let seeds: std::collections::BTreeSet<usize> = pool.seed.iter().copied().collect();
-    let songs: std::collections::BTreeSet<usize> = pool.song.iter().copied().collect();
+fn score(model: &str, parts: &[&Predictions], pool: &Moments, data: &Dataset) -> Result<Score> {
+    let seeds: BTreeSet<usize> = pool.training.iter().copied().collect();
+    let songs: BTreeSet<usize> = pool.song.iter().copied().collect();
     let per_seed = seeds.iter().map(|&seed| {
-        let moments = pool.moments(|moment| pool.seed[moment] == seed);
-        (pool.auc(&moments), pool.accuracy(&pool.decided, &moments))
+        let moments = pool.select(|moment| pool.training[moment] == seed);
+        (pool.auc(&moments), pool.accuracy(&moments))
     });
     let per_song = songs.iter().map(|&song| {
-        let moments = pool.moments(|moment| pool.song[moment] == song);
+        let moments = pool.select(|moment| pool.song[moment] == song);
         let auc = Some(pool.auc(&moments)).filter(|auc| auc.is_finite());
-        (data.songs[song].name.clone(), auc, pool.accuracy(&pool.decided, &moments))
+        (data.songs[song].name.clone(), auc, pool.accuracy(&moments))
     });
     Ok(Score {
         scheme: parts[0].scheme,
         model: model.to_owned(),
         parameters: parts[0].parameters,
-        metrics,
+        metrics: pool.figures()?,
         per_seed: per_seed.collect(),
         per_song: per_song.collect(),
         seconds: mean(parts.iter().map(|part| part.cost.seconds)),
@@ -271,20 +188,18 @@ fn score(model: &str, parts: &[&Predictions], pool: &Pool, data: &Dataset) -> Re
 }
 
 /// Both see the same stretches; where two front ends have other frame rates, there is nothing to pair.
-fn compare(scheme: Scheme, against: &str, ours: &Pool, theirs: &Pool) -> Result<Comparison> {
+fn compare(scheme: Scheme, against: &str, ours: &Moments, theirs: &Moments) -> Result<Comparison> {
     let difference = |first: &(dyn Fn(&[usize]) -> f64 + Sync), second: &(dyn Fn(&[usize]) -> f64 + Sync)| {
         let paired = Bootstrap::new(RESAMPLES)
             .seed(1)
             .paired_difference_grouped(&ours.group, first, second)
             .map_err(Error::part("a paired interval"))?;
-        Ok::<Figure, Error>(Figure::new(&paired.difference, distinct(&ours.song)))
+        Ok::<Figure, Error>(Figure::new(&paired.difference, ours.songs()))
     };
     Ok(Comparison {
         scheme,
         against: against.to_owned(),
-        accuracy: difference(&|moments| ours.accuracy(&ours.decided, moments), &|moments| {
-            theirs.accuracy(&theirs.decided, moments)
-        })?,
+        accuracy: difference(&|moments| ours.accuracy(moments), &|moments| theirs.accuracy(moments))?,
         auc: difference(&|moments| ours.auc(moments), &|moments| theirs.auc(moments))?,
     })
 }

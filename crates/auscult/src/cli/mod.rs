@@ -13,6 +13,8 @@ mod listening_test;
 #[cfg(feature = "torch")]
 mod manifest;
 #[cfg(feature = "torch")]
+mod monitor;
+#[cfg(feature = "torch")]
 mod places;
 mod progress;
 #[cfg(feature = "torch")]
@@ -41,6 +43,9 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Listen to a machine: learn how it sounds when it is well, then score what comes.
+    #[cfg(feature = "torch")]
+    Monitor(monitor::MonitorArguments),
     /// Say who speaks when in recordings
     #[cfg(feature = "torch")]
     Diarize(diarize::DiarizeArguments),
@@ -90,6 +95,8 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Monitor(arguments) => monitor::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Diarize(arguments) => diarize::run(&arguments),
         #[cfg(feature = "torch")]

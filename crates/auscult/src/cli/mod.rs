@@ -9,7 +9,11 @@ mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod listening_test;
+#[cfg(feature = "torch")]
 mod manifest;
+#[cfg(feature = "torch")]
+mod monitor;
 #[cfg(feature = "torch")]
 mod places;
 mod progress;
@@ -39,6 +43,9 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Listen to a machine: learn how it sounds when it is well, then score what comes.
+    #[cfg(feature = "torch")]
+    Monitor(monitor::MonitorArguments),
     /// Say who speaks when in recordings
     #[cfg(feature = "torch")]
     Diarize(diarize::DiarizeArguments),
@@ -62,6 +69,9 @@ enum Verb {
     /// Find where somebody sings in songs: segments with their probability.
     #[cfg(feature = "torch")]
     Singing(singing::SingingArguments),
+    /// Make a page to rate stems by ear, and read the ratings
+    #[cfg(feature = "torch")]
+    ListeningTest(listening_test::ListeningTestArguments),
     /// Part songs into voice and accompaniment
     #[cfg(feature = "torch")]
     Separate(separate::SeparateArguments),
@@ -86,6 +96,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
         #[cfg(feature = "torch")]
+        Verb::Monitor(arguments) => monitor::run(&arguments),
+        #[cfg(feature = "torch")]
         Verb::Diarize(arguments) => diarize::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::SameSpeaker(arguments) => diarize::same_speaker(&arguments),
@@ -101,6 +113,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Report(arguments) => runs::report(&arguments),
         Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::ListeningTest(arguments) => listening_test::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Separate(arguments) => separate::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),

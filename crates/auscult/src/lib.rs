@@ -26,7 +26,7 @@
 //! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
-//! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//! | `pipeline` (feature `torch`) | birds: recordings to species; separation: songs to voice and band | papers 001, 004 |
 //!
 //! # Features
 //! * `cli` (default): the `auscult` command.

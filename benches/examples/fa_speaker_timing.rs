@@ -1,4 +1,4 @@
-//! Times speaker comparison on prepared input, for `benches/peers/speaker.py`.
+//! Times speaker comparison on prepared input, for `benches/peers/fa_speaker.py`.
 //!
 //! `fa_speaker_timing pairs STATS.npy FACTORS REPETITIONS`: all pairs of `[utterance, lower triangle of P then d]`;
 //! `fa_speaker_timing em FRAMES.npy COMPONENTS REPETITIONS`: EM steps on `[frame, feature]` of f64;

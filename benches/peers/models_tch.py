@@ -5,6 +5,7 @@
 Compares processor seconds, which another program's load does not change much; each side's best of all steps.
 """
 
+import importlib.util
 import json
 import math
 import os
@@ -20,8 +21,17 @@ import torch.nn.functional as F
 from ratios import row
 
 ROOT = pathlib.Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "crates/models-tch/tests/golden"))
-import generate as nets  # noqa: E402
+GOLDEN = ROOT / "crates/models-tch/tests/golden"
+
+
+def module(path):
+    spec = importlib.util.spec_from_file_location(path.parent.name, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+nets, singing = module(GOLDEN / "generate.py"), module(GOLDEN / "singing/generate.py")
 
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 ROUNDS, STEPS = 3, 3
@@ -58,15 +68,18 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     batch = int(sys.argv[1]) if len(sys.argv) > 1 else 64
     subprocess.run("cargo build --release -p auscult-models-tch --example time_steps".split(), cwd=ROOT, check=True)
-    for network, module, shape in [
+    for network, peer, shape in [
         ({"kind": "avian_v20"}, nets.Avian(91, **nets.AVIAN["avian_v20"]), [1, 128, 128]),
         ({"kind": "bird_resnet"}, nets.BirdResNet(91, 64), [1, 64, 130]),
+        ({"kind": "se_resnet", "depth": 14}, singing.SeResNet(14, 91), [1, 80, 80]),
+        ({"kind": "se_resnet", "depth": 50}, singing.SeResNet(50, 91), [1, 80, 80]),
     ]:
         best = {}
         for _ in range(ROUNDS):
-            for who, times in ("ours", ours(network, shape, batch)), ("theirs", theirs(module, shape, batch)):
+            for who, times in ("ours", ours(network, shape, batch)), ("theirs", theirs(peer, shape, batch)):
                 for what in ("train", "predict"):
                     best[who, what] = min(best.get((who, what), math.inf), *times[what])
         for what, goal in ("train", 0.95), ("predict", None):
-            job = f"{network['kind']}, {what}, batch {batch}"
+            name = "-".join(map(str, network.values()))
+            job = f"{name}, {what}, batch {batch}"
             row(job, f"torch {torch.__version__}", best["ours", what], best["theirs", what], goal)

@@ -170,6 +170,9 @@ pub struct Manifest {
     pub file: String,
     /// The columns that must be there and never empty.
     pub columns: Vec<String>,
+    /// A table of labelled intervals beside the CSV, which every row must be in.
+    #[serde(default)]
+    pub intervals: Option<PathBuf>,
 }
 
 fn path_column() -> String {

@@ -22,6 +22,7 @@ mod cli;
 pub mod commands;
 pub mod datasets;
 pub mod download;
+pub mod intervals;
 pub mod libtorch;
 pub mod lock;
 pub mod manifest;

@@ -22,11 +22,15 @@
 //! |---|---|---|
 //! | [`audio_io`] | read, resample, stream, write sound | libsndfile's scaling |
 //! | [`stft_mel`] | STFT, mel, MFCC, deltas, HPSS | librosa, Kaldi |
-//! | [`dereverb`] | weighted prediction error (WPE) dereverberation | nara_wpe |
+//! | [`dereverb`], [`dereverberation`] | WPE, offline and online, unified likelihood, rooms; files and streams | nara_wpe, pyroomacoustics |
 //! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
+//! | [`fa_speaker`] | mixtures, eigenvoices, speaker comparison, clustering | scikit-learn, SciPy, NumPy |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
-//! | `pipeline` (feature `torch`) | birds: recordings to species; separation: songs to voice and band | papers 001, 004 |
+//! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//! | | separation: songs to voice and band | paper 004 |
+//! | | speakers: who is the same, who spoke when | paper 002 |
+//! | | svd: songs to singing | paper 003 |
 //!
 //! # Features
 //! * `cli` (default): the `auscult` command.
@@ -41,11 +45,13 @@
 pub use auscult_audio_io as audio_io;
 pub use auscult_dereverb as dereverb;
 pub use auscult_eval_metrics as eval_metrics;
+pub use auscult_fa_speaker as fa_speaker;
 #[cfg(feature = "torch")]
 pub use auscult_models_tch as models_tch;
 pub use auscult_nmf_family as nmf_family;
 pub use auscult_stft_mel as stft_mel;
 
+pub mod dereverberation;
 mod error;
 #[cfg(feature = "torch")]
 mod files;

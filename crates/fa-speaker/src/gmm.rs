@@ -12,7 +12,7 @@ pub use em::{Fitted, GmmParams};
 pub use start::Start;
 
 use crate::error::{check_features, check_finite, check_parameter, check_shape};
-use crate::simd::normalise_log_rows;
+use crate::simd::{add_shared, normalise_log_rows};
 use crate::{Feature, Result};
 
 /// Frames whose densities are computed together: their shares of 256 components stay in the second-level cache.
@@ -200,8 +200,12 @@ impl Gmm {
             let shares = scratch.shares.slice(s![..rows, ..]);
             sums.occupation += &shares.sum_axis(Axis(0));
             sums.log_likelihood += scratch.totals[..rows].iter().sum::<f64>();
-            let powers = scratch.powers.slice(s![..rows, ..width]);
-            general_mat_mul(1.0, &shares.t(), &powers, 1.0, &mut sums.moments);
+            let stride = 2 * self.features();
+            if let (Some(shares), Some(powers), Some(moments)) =
+                (shares.as_slice(), scratch.powers.as_slice(), sums.moments.as_slice_mut())
+            {
+                add_shared(shares, self.components(), powers, width, stride, moments);
+            }
         }
         sums
     }

@@ -8,7 +8,8 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)
 }
 
-/// Turns each row of log-likelihoods into shares that sum to 1, and writes the logarithm of the row's sum to `totals`.
+/// Turns each row of log-likelihoods into shares that sum to 1, and writes the logarithm of the row's sum to `totals`. Shares
+/// below 1e-16, which the rounding of the sum swallows, are 0.
 pub(crate) fn normalise_log_rows(rows: &mut [f64], width: usize, totals: &mut [f64]) {
     vectorised(
         #[inline(always)]
@@ -22,6 +23,8 @@ pub(crate) fn normalise_log_rows(rows: &mut [f64], width: usize, totals: &mut [f
 
 /// Sums run in this many lanes.
 const LANES: usize = 8;
+/// ln 1e-16
+const NEGLIGIBLE: f64 = -36.85;
 
 #[inline(always)]
 fn normalise_log_row(row: &mut [f64]) -> f64 {
@@ -36,14 +39,26 @@ fn normalise_log_row(row: &mut [f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let mut eights = row.chunks_exact_mut(LANES);
     for eight in &mut eights {
+        // Most components are far from most frames: an exponential is not taken where all eight are.
+        let mut near = false;
         for lane in 0..LANES {
-            eight[lane] = exp(eight[lane] - highest);
+            eight[lane] -= highest;
+            near |= eight[lane] > NEGLIGIBLE;
+        }
+        if !near {
+            eight.fill(0.0);
+            continue;
+        }
+        for lane in 0..LANES {
+            let share = exp(eight[lane]);
+            eight[lane] = if eight[lane] > NEGLIGIBLE { share } else { 0.0 };
             sums[lane] += eight[lane];
         }
     }
     let mut sum: f64 = sums.iter().sum();
     for value in eights.into_remainder() {
-        *value = exp(*value - highest);
+        let distance = *value - highest;
+        *value = if distance > NEGLIGIBLE { exp(distance) } else { 0.0 };
         sum += *value;
     }
     let scale = 1.0 / sum;
@@ -87,6 +102,35 @@ fn exp(x: f64) -> f64 {
     if x < -708.0 { 0.0 } else { series * power }
 }
 
+/// Adds to each row of `sums` the rows of `values` times their shares: sums += sharesᵀ values. Most shares are 0.
+pub(crate) fn add_shared(
+    shares: &[f64],
+    components: usize,
+    values: &[f64],
+    width: usize,
+    stride: usize,
+    sums: &mut [f64],
+) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (shares, values) in shares.chunks_exact(components).zip(values.chunks_exact(stride)) {
+                let values = &values[..width];
+                for (eight, block) in shares.chunks(LANES).zip(sums.chunks_mut(LANES * width)) {
+                    if eight.iter().all(|&share| share == 0.0) {
+                        continue;
+                    }
+                    for (&share, sum) in eight.iter().zip(block.chunks_exact_mut(width)) {
+                        if share > 0.0 {
+                            sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += share * value);
+                        }
+                    }
+                }
+            }
+        },
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +158,23 @@ mod tests {
                     let expected = (logs[row * width + k] + 700.0).exp() / sum;
                     assert!((shares[row * width + k] - expected).abs() < 1e-14);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn shared_sums_are_a_product() {
+        let (components, width, stride, rows) = (11, 3, 5, 4);
+        let shares: Vec<f64> =
+            (0..rows * components).map(|i| if i % 3 == 0 { (i % 7) as f64 } else { 0.0 }).collect();
+        let values: Vec<f64> = (0..rows * stride).map(|i| (i * i % 13) as f64).collect();
+        let mut sums = vec![1.0; components * width];
+        add_shared(&shares, components, &values, width, stride, &mut sums);
+        for k in 0..components {
+            for j in 0..width {
+                let expected: f64 =
+                    (0..rows).map(|t| shares[t * components + k] * values[t * stride + j]).sum();
+                assert_eq!(sums[k * width + j], expected + 1.0);
             }
         }
     }

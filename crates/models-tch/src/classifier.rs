@@ -99,12 +99,18 @@ impl Classifier {
         self.store.trainable_variables().iter().map(Tensor::numel).sum()
     }
 
+    /// How many decisions the network makes about one example.
+    pub(crate) fn decisions(&self) -> usize {
+        self.network.decisions(&self.input_shape)
+    }
+
     /// How many values one example has.
     pub(crate) fn example_len(&self) -> usize {
         self.input_shape.iter().product()
     }
 
-    /// The probability of each class for each example, row-major `[example, class]`.
+    /// The probability of each class for each example, row-major `[example, class]`; of sequences `[example, frame,
+    /// class]`.
     ///
     /// `inputs` holds the examples one after the other, flattened; `batch` of them are computed at a time.
     ///
@@ -142,7 +148,7 @@ impl Classifier {
         Ok(probabilities)
     }
 
-    /// The network's output for one batch.
+    /// The network's output for one batch, `[example, class]`; of sequences `[example, frame, class]`.
     pub(crate) fn logits(&self, inputs: &[f32], input_shape: &[usize], train: bool) -> Result<Tensor> {
         let example_len: usize = input_shape.iter().product();
         let mut shape = vec![(inputs.len() / example_len) as i64];

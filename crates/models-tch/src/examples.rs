@@ -24,8 +24,8 @@ pub trait Examples: Sync {
     }
 
     /// Writes example `index` of `epoch` into `input` (flattened, row-major) and what is to be learnt from it into
-    /// `target`: for a classifier its distribution over the classes (sums to 1; soft for mixtures), for a masker the
-    /// sources' magnitudes. Both arrive zeroed. Epochs count from 0.
+    /// `target`: for a classifier its distribution over the classes (sums to 1; soft for mixtures; one after the other
+    /// for every frame of a sequence), for a masker the sources' magnitudes. Both arrive zeroed. Epochs count from 0.
     fn fill(&self, epoch: u64, index: usize, input: &mut [f32], target: &mut [f32]);
 }
 

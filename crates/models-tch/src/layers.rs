@@ -193,6 +193,73 @@ impl Layer for Linear {
     }
 }
 
+/// Linear map of the last axis.
+pub(crate) struct LinearNoBias {
+    weight: Tensor,
+}
+
+impl LinearNoBias {
+    pub(crate) fn new(path: &nn::Path, inputs: i64, outputs: i64, init: Init) -> Result<Self> {
+        Ok(LinearNoBias { weight: init.add_weight(path, &[outputs, inputs])? })
+    }
+}
+
+impl Layer for LinearNoBias {
+    fn forward(&self, input: &Tensor, _train: bool) -> Result<Tensor> {
+        input.f_linear(&self.weight, None::<&Tensor>).during("a linear layer")
+    }
+}
+
+/// Long short-term memory along time, in both directions (Graves & Schmidhuber 2005); `[batch, frame, feature]` to
+/// `[batch, frame, 2 units]`. Weights start as PyTorch's: all from U(-b, b), b = 1 / sqrt(units).
+pub(crate) struct BiLstm {
+    /// Input and recurrent weights and their biases, forwards, then backwards.
+    parameters: Vec<Tensor>,
+    units: i64,
+}
+
+impl BiLstm {
+    pub(crate) fn new(path: &nn::Path, inputs: i64, units: i64) -> Result<Self> {
+        let bound = 1.0 / (units as f64).sqrt();
+        let uniform = nn::Init::Uniform { lo: -bound, up: bound };
+        let shapes: [(&str, &[i64]); 4] = [
+            ("weight_ih_l0", &[4 * units, inputs]),
+            ("weight_hh_l0", &[4 * units, units]),
+            ("bias_ih_l0", &[4 * units]),
+            ("bias_hh_l0", &[4 * units]),
+        ];
+        let mut parameters = Vec::new();
+        for direction in ["", "_reverse"] {
+            for (name, shape) in shapes {
+                let name = format!("{name}{direction}");
+                parameters.push(path.f_var(&name, shape, uniform).during("making an LSTM")?);
+            }
+        }
+        Ok(BiLstm { parameters, units })
+    }
+}
+
+impl Layer for BiLstm {
+    fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor> {
+        let zeros = || {
+            let shape = [2, input.size()[0], self.units];
+            Tensor::f_zeros(shape, (input.kind(), input.device())).during("an LSTM's first state")
+        };
+        let parameters: Vec<&Tensor> = self.parameters.iter().collect();
+        let (output, _, _) = input
+            .f_lstm(&[&zeros()?, &zeros()?], &parameters, true, 1, 0.0, train, true, true)
+            .during("an LSTM")?;
+        Ok(output)
+    }
+}
+
+/// Puts a logit of 0 before the others along the last axis: the softmax of (0, z) is the sigmoid of z, so that
+/// networks with one output keep their parameter count and train by the same cross-entropy.
+pub(crate) fn against_first(logits: &Tensor) -> Result<Tensor> {
+    let first = logits.f_narrow(-1, 0, 1).and_then(|first| first.f_zeros_like()).during("a logit of 0")?;
+    Tensor::f_cat(&[first, logits.shallow_clone()], -1).during("a logit of 0")
+}
+
 /// Zeroes each value with this probability while training.
 pub(crate) fn dropout(input: &Tensor, probability: f64, train: bool) -> Result<Tensor> {
     input.f_dropout(probability, train).during("dropout")

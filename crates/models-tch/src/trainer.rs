@@ -44,8 +44,8 @@ pub(crate) trait Objective {
 pub(crate) struct Measure {
     /// Mean loss of its examples.
     pub(crate) loss: Tensor,
-    /// How many of them were classified correctly, if that is what they are for.
-    pub(crate) correct: Option<usize>,
+    /// How many of them were classified correctly, if that is what they are for; of a sequence, the share of its frames.
+    pub(crate) correct: Option<f64>,
 }
 
 /// Minimises an objective; see [`train_classifier`](crate::train_classifier) for the contract.
@@ -110,7 +110,7 @@ struct Files {
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Sums {
     loss: f64,
-    correct: Option<usize>,
+    correct: Option<f64>,
     examples: usize,
     learning_rate: f64,
     seconds: f64,
@@ -141,10 +141,10 @@ struct State {
 const FORMAT: u32 = 1;
 
 impl Sums {
-    fn add(&mut self, batch: &Batch, loss: f64, correct: Option<usize>) {
+    fn add(&mut self, batch: &Batch, loss: f64, correct: Option<f64>) {
         self.loss += loss * batch.len as f64;
         self.examples += batch.len;
-        self.correct = correct.map(|count| count + self.correct.unwrap_or(0));
+        self.correct = correct.map(|count| count + self.correct.unwrap_or(0.0));
     }
 
     fn mean_loss(&self) -> f64 {
@@ -152,7 +152,7 @@ impl Sums {
     }
 
     fn accuracy(&self) -> Option<f64> {
-        self.correct.map(|count| count as f64 / self.examples as f64)
+        self.correct.map(|count| count / self.examples as f64)
     }
 }
 

@@ -200,7 +200,7 @@ impl Objective for CrossEntropy<'_> {
     }
 
     fn target_len(&self) -> usize {
-        self.classifier.classes().len()
+        self.classifier.decisions() * self.classifier.classes().len()
     }
 
     fn description(&self) -> serde_json::Value {
@@ -212,7 +212,7 @@ impl Objective for CrossEntropy<'_> {
     }
 
     fn measure(&self, batch: &Batch, epoch: u64, train: bool) -> Result<Measure> {
-        let classes = self.target_len();
+        let classes = self.classifier.classes().len();
         for target in batch.targets.chunks_exact(classes) {
             let sum: f32 = target.iter().sum();
             if (sum - 1.0).abs() > 1e-3 {
@@ -220,9 +220,10 @@ impl Objective for CrossEntropy<'_> {
             }
         }
         let logits = self.classifier.logits(&batch.inputs, self.classifier.input_shape(), train)?;
-        let shape = [batch.len as i64, classes as i64];
+        let shape = [(batch.len * self.classifier.decisions()) as i64, classes as i64];
         let targets = to_tensor(&batch.targets, &shape, self.store().device())?;
         let smoothing = if train { self.label_smoothing } else { 0.0 };
+        let logits = logits.f_reshape(shape).during("cross-entropy")?;
         let loss = logits
             .f_cross_entropy_loss(&targets, None::<&tch::Tensor>, tch::Reduction::Mean, -100, smoothing)
             .and_then(|loss| loss.f_to_kind(Kind::Float))
@@ -232,6 +233,6 @@ impl Objective for CrossEntropy<'_> {
             .zip(argmax_rows(&batch.targets, classes))
             .filter(|(guess, target)| guess == target)
             .count();
-        Ok(Measure { loss, correct: Some(correct) })
+        Ok(Measure { loss, correct: Some(correct as f64 / self.classifier.decisions() as f64) })
     }
 }

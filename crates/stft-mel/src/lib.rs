@@ -42,6 +42,7 @@
 //! | MFCC | [`Mfcc`] | | librosa; Kaldi; HTK book |
 //! | samples | [`preemphasis()`], [`frames`] | | `librosa.effects.preemphasis`, `util.frame` |
 //! | over time | [`delta`], [`delta_regression`], [`append_deltas`], [`cmvn`], [`sliding_cmvn`] | | librosa; HTK, Kaldi |
+//! | voice | [`Harmonicity`], [`VoiceActivityParams`] | | Boersma 1993 |
 //! | separation | [`Hpss`], [`Diffusion`], [`TwoStageHpss`] | | `librosa.decompose.hpss`; Ono et al. 2008 |
 //!
 //! Feature `serde`: every `...Params` reads from and writes to recipe files; missing fields take their defaults
@@ -56,6 +57,7 @@ mod diffusion;
 mod error;
 mod fbank;
 mod framing;
+mod harmonicity;
 mod hpss;
 mod log_scale;
 mod mel;
@@ -76,6 +78,7 @@ pub use diffusion::{Diffusion, DiffusionParams, TwoStageHpss, TwoStageHpssParams
 pub use error::{Error, Result};
 pub use fbank::{Fbank, FbankParams};
 pub use framing::{PadMode, frame_to_time, frames, time_to_frame};
+pub use harmonicity::{Harmonicity, HarmonicityParams, Periodicity, VoiceActivityParams};
 pub use hpss::{HarmonicPercussive, Hpss, HpssParams};
 pub use log_scale::{LogScale, Reference, amplitude_to_db, power_to_db};
 pub use mel::{MelFilterBank, MelNorm, MelParams, MelScale, MelTriangles};

@@ -14,7 +14,7 @@ use crate::{
     checksum::{self, Digests, Sums},
     datasets::{Access, Catalogue, Dataset, List, Manifest, Source, Zenodo},
     download::{Downloader, Patience, Wanted},
-    lock, manifest, process,
+    intervals, lock, manifest, process,
     progress::{Progress, Unit},
     unpack::{self, Format, Limit},
 };
@@ -335,10 +335,13 @@ pub fn verify(workspace: &Workspace, dataset: &Dataset, into: Option<&Path>) -> 
     let mut problems = sums.check(&folder, |count| progress.advance(count))?;
     drop(progress);
     let mut rows = BTreeMap::new();
-    for Manifest { csv, file, columns } in &dataset.manifests {
+    for Manifest { csv, file, columns, intervals } in &dataset.manifests {
         let own = folder.join(csv);
         let path = if own.is_file() { own } else { workspace.path(csv) };
         problems.extend(manifest::problems(&path, &folder, file, columns)?);
+        if let Some(table) = intervals {
+            problems.extend(intervals::problems(&path, &path.with_file_name(table))?);
+        }
         rows.insert(csv.display().to_string(), manifest::read(&path)?.rows.len());
     }
     if !problems.is_empty() {

@@ -3,12 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use auscult::pipeline::birds::{BirdModel, Detection, Heard, InferOptions, Listener, infer};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::places::{Compute, open_run};
+use super::places::{Compute, clock, open_run, targets};
 use super::say;
 
 /// Arguments of `auscult birds`.
@@ -70,7 +69,7 @@ impl Format {
 
 pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    let targets = targets(arguments)?;
+    let targets = outputs(arguments)?;
     let run = open_run(&arguments.compute.runs, "birds", &arguments.run)?;
     let model = BirdModel::of_run(&run, arguments.compute.device)?;
     let mut listener = Listener::new(model)?;
@@ -105,7 +104,7 @@ pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
 }
 
 /// With `--output`, the file to write for each recording, in their order.
-fn targets(arguments: &BirdsArguments) -> anyhow::Result<Vec<PathBuf>> {
+fn outputs(arguments: &BirdsArguments) -> anyhow::Result<Vec<PathBuf>> {
     let Some(folder) = &arguments.output else {
         let label_track = matches!(arguments.format, Format::Audacity | Format::Raven);
         anyhow::ensure!(
@@ -114,22 +113,7 @@ fn targets(arguments: &BirdsArguments) -> anyhow::Result<Vec<PathBuf>> {
         );
         return Ok(Vec::new());
     };
-    let mut targets: Vec<PathBuf> = Vec::new();
-    for path in &arguments.files {
-        let mut name = path.file_stem().context("a recording without a name")?.to_owned();
-        name.push(format!(".{}", arguments.format.ending()));
-        let target = folder.join(name);
-        if let Some(earlier) = targets.iter().position(|known| *known == target) {
-            anyhow::bail!(
-                "{} and {} would both be written to {}; give them in two calls with two folders",
-                arguments.files[earlier].display(),
-                path.display(),
-                target.display()
-            );
-        }
-        targets.push(target);
-    }
-    Ok(targets)
+    targets(&arguments.files, folder, arguments.format.ending())
 }
 
 struct Printer<'a> {
@@ -249,24 +233,5 @@ impl Printer<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// `h:mm:ss.s`, without hours below one hour.
-fn clock(seconds: f64) -> String {
-    let tenths = (seconds * 10.0).round() as u64;
-    let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, (tenths % 600) as f64 / 10.0);
-    if hours > 0 { format!("{hours}:{minutes:02}:{rest:04.1}") } else { format!("{minutes}:{rest:04.1}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clock;
-
-    #[test]
-    fn clocks_carry() {
-        assert_eq!(clock(0.0), "0:00.0");
-        assert_eq!(clock(59.96), "1:00.0");
-        assert_eq!(clock(3725.4), "1:02:05.4");
     }
 }

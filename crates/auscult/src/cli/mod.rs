@@ -2,14 +2,20 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+mod dereverb;
+#[cfg(feature = "torch")]
+mod diarize;
 mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
 mod listening_test;
 #[cfg(feature = "torch")]
-mod places;
+mod manifest;
 #[cfg(feature = "torch")]
+mod monitor;
+#[cfg(feature = "torch")]
+mod places;
 mod progress;
 #[cfg(feature = "torch")]
 mod runs;
@@ -17,6 +23,8 @@ mod score;
 #[cfg(feature = "torch")]
 mod separate;
 mod shell;
+#[cfg(feature = "torch")]
+mod singing;
 
 use std::process::ExitCode;
 
@@ -35,6 +43,15 @@ enum Verb {
     /// Name the birds in recordings: species per window and per file.
     #[cfg(feature = "torch")]
     Birds(birds::BirdsArguments),
+    /// Listen to a machine: learn how it sounds when it is well, then score what comes.
+    #[cfg(feature = "torch")]
+    Monitor(monitor::MonitorArguments),
+    /// Say who speaks when in recordings
+    #[cfg(feature = "torch")]
+    Diarize(diarize::DiarizeArguments),
+    /// Say whether two recordings are one speaker's
+    #[cfg(feature = "torch")]
+    SameSpeaker(diarize::SameSpeakerArguments),
     /// Train a pipeline by a recipe; goes on where an interrupted run of the same recipe was left.
     #[cfg(feature = "torch")]
     Train(runs::TrainArguments),
@@ -44,6 +61,14 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Take the late reverberation out of a recording.
+    Dereverb(dereverb::DereverbArguments),
+    /// Write the manifest of a corpus as it is published.
+    #[cfg(feature = "torch")]
+    Manifest(manifest::ManifestArguments),
+    /// Find where somebody sings in songs: segments with their probability.
+    #[cfg(feature = "torch")]
+    Singing(singing::SingingArguments),
     /// Make a page to rate stems by ear, and read the ratings
     #[cfg(feature = "torch")]
     ListeningTest(listening_test::ListeningTestArguments),
@@ -65,15 +90,28 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(feature = "torch")]
     environment::settle();
+    // of several recordings, some can be left out
+    let skips = !matches!(arguments.verb, Verb::Dereverb(_));
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Monitor(arguments) => monitor::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Diarize(arguments) => diarize::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::SameSpeaker(arguments) => diarize::same_speaker(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Manifest(arguments) => manifest::run(&arguments),
+        #[cfg(feature = "torch")]
+        Verb::Singing(arguments) => singing::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Train(arguments) => runs::train(&arguments),
         #[cfg(feature = "torch")]
         Verb::Eval(arguments) => runs::eval(&arguments),
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
+        Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
         #[cfg(feature = "torch")]
         Verb::ListeningTest(arguments) => listening_test::run(&arguments),
@@ -88,7 +126,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            if matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
+            if skips && matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
                 say("hint: --skip-bad goes on without recordings that cannot be used");
             }
             ExitCode::FAILURE

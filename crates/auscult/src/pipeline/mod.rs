@@ -12,15 +12,19 @@ mod doors;
 mod metrics;
 mod preparation;
 
+pub mod asd;
 pub mod birds;
 pub mod recipe;
 pub mod separation;
+pub mod speakers;
+pub mod svd;
 
 pub use doors::{EvaluateOptions, Evaluation, Pipeline, RecipeChoice, TrainOptions};
 pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
-pub const PIPELINES: &[&dyn Pipeline] = &[&birds::Birds, &separation::Separation];
+pub const PIPELINES: &[&dyn Pipeline] =
+    &[&birds::Birds, &speakers::Speakers, &svd::Svd, &separation::Separation, &asd::Asd];
 
 /// The pipeline of that name.
 #[must_use]

@@ -2,9 +2,11 @@
 
 mod figures;
 mod images;
+mod timeline;
 
 pub(crate) use figures::{Scatter, Series, Values, boxes, confusion_matrix, lines, scatter};
 pub(crate) use images::heat_map;
+pub(crate) use timeline::timeline;
 
 use std::path::Path;
 

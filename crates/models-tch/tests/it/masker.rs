@@ -53,7 +53,7 @@ fn every_masker_computes_what_pytorch_computes() {
         assert_eq!(Some(masker.parameters()), case.parameters);
         let folder = tempfile::tempdir().unwrap();
         masker.save(&folder.path().join("model"), &Value::Null).unwrap();
-        masker.load_weights(&rewritten_by_formula(folder.path())).unwrap();
+        masker.load_weights(&rewritten_by_formula(folder.path(), 1.0)).unwrap();
         let difference = difference(&masker, &case);
         println!("{:?}: {difference:e}", case.masker);
         assert!(difference < 1e-5, "{:?}: {difference}", case.masker);

@@ -16,10 +16,17 @@ struct Golden {
 }
 
 #[derive(Deserialize)]
-struct Case {
-    network: Network,
-    input_shape: Vec<usize>,
-    logits: Vec<f32>,
+pub(crate) struct Case {
+    pub(crate) network: Network,
+    pub(crate) input_shape: Vec<usize>,
+    /// What the last layer's weights are multiplied by.
+    #[serde(default = "one")]
+    pub(crate) fc_scale: f32,
+    pub(crate) logits: Vec<f32>,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 pub(crate) fn golden_path(name: &str) -> PathBuf {
@@ -35,15 +42,15 @@ pub(crate) fn formula(count: usize, salt: f64) -> Vec<f32> {
     (0..count).map(|index| ((index % 1009).pow(2) as f64 * 0.7 + salt).sin() as f32).collect()
 }
 
-/// Replaces the weights of a classifier by the formula's.
-fn set_by_formula(classifier: &mut Classifier) {
+/// Replaces the weights of a saved classifier by the formula's.
+pub(crate) fn set_by_formula(classifier: &mut Classifier, fc_scale: f32) {
     let folder = tempfile::tempdir().unwrap();
     classifier.save(&folder.path().join("model"), &serde_json::Value::Null).unwrap();
-    classifier.load_weights(&rewritten_by_formula(folder.path())).unwrap();
+    classifier.load_weights(&rewritten_by_formula(folder.path(), fc_scale)).unwrap();
 }
 
-/// Replaces the numbers of the saved `model.safetensors` in `folder` by the formula's.
-pub(crate) fn rewritten_by_formula(folder: &Path) -> PathBuf {
+/// Replaces the numbers of the saved `model.safetensors` in `folder` by the formula's, those of the last layer times `fc_scale`.
+pub(crate) fn rewritten_by_formula(folder: &Path, fc_scale: f32) -> PathBuf {
     let path = folder.join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -59,6 +66,7 @@ pub(crate) fn rewritten_by_formula(folder: &Path) -> PathBuf {
             let numbers = formula(shape.iter().product(), salt as f64);
             let inputs: usize = shape[1..].iter().product();
             let scale = if shape.len() > 1 { (6.0 / inputs as f64).sqrt() as f32 } else { 0.1 };
+            let scale = if *name == "fc.weight" { scale * fc_scale } else { scale };
             let bytes = numbers.iter().flat_map(|number| (number * scale + shift).to_le_bytes());
             (*name, shape, bytes.collect())
         })
@@ -70,17 +78,18 @@ pub(crate) fn rewritten_by_formula(folder: &Path) -> PathBuf {
     path
 }
 
-/// Greatest difference between our probabilities and the softmax of the golden logits.
-fn difference(classifier: &Classifier, case: &Case) -> f32 {
-    let examples = case.logits.len() / 4;
+/// Greatest difference between our probabilities of two examples and the softmax of the golden logits.
+pub(crate) fn difference(classifier: &Classifier, case: &Case) -> f32 {
+    let (examples, classes) = (2, classifier.classes().len());
     let count = examples * case.input_shape.iter().product::<usize>();
     let ours = classifier.predict_shaped(&formula(count, 0.5), &case.input_shape, examples).unwrap();
-    let theirs = case.logits.chunks(4).flat_map(|row| {
+    let theirs = case.logits.chunks(classes).flat_map(|row| {
         let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let powers: Vec<f32> = row.iter().map(|logit| (logit - greatest).exp()).collect();
         let sum: f32 = powers.iter().sum();
         powers.into_iter().map(move |power| power / sum)
     });
+    assert_eq!(ours.len(), case.logits.len());
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
@@ -90,7 +99,7 @@ fn every_network_computes_what_pytorch_computes() {
     for case in golden().formula {
         let mut classifier =
             Classifier::new(&case.network, &case.input_shape, &names(4), 0, Device::Cpu).unwrap();
-        set_by_formula(&mut classifier);
+        set_by_formula(&mut classifier, case.fc_scale);
         let difference = difference(&classifier, &case);
         println!("{}: {difference:e}", case.network.name());
         assert!(difference < 1e-5, "{}: {difference}", case.network.name());

@@ -2,6 +2,7 @@
 
 mod features;
 mod golden;
+mod harmonicity;
 mod parity;
 #[cfg(feature = "serde")]
 mod recipes;

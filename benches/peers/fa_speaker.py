@@ -1,6 +1,6 @@
 """auscult-fa-speaker against NumPy, scikit-learn and librosa: all pairs, an EM step, the front end; one thread each.
 
-Run from the repository root: python benches/peers/speaker.py [ROUNDS]
+Run from the repository root: python benches/peers/fa_speaker.py [ROUNDS]
 The sides take turns, and the best round of each is compared. Needs the packages of benches/peers/requirements.txt.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import librosa
 import numpy as np
+from ratios import row
 from sklearn.mixture import GaussianMixture
 
 warnings.filterwarnings("ignore")
@@ -103,10 +104,10 @@ def main():
                     theirs = time.perf_counter() - begin
                 best[job][1] = min(best[job][1], theirs)
     pairs = UTTERANCES * (UTTERANCES - 1) / 2
-    for job, unit, scale in (("pairs", "us a pair", 1e6 / pairs), ("em", "s a step", 1.0), ("mfcc", "ms", 1e3)):
-        ours, theirs = (scale * seconds for seconds in best[job])
-        peer = dict(pairs="NumPy", em="scikit-learn", mfcc="librosa")[job]
-        print(f"{job:6} ours {ours:8.3f} {unit:10} {peer:13} {theirs:8.3f} {unit:10} {theirs / ours:6.1f}x")
+    ours, theirs = (seconds / pairs for seconds in best["pairs"])
+    row(f"a pair of all pairs, {FACTORS} factors", "NumPy", ours, theirs, 20)
+    row(f"EM step, {COMPONENTS} Gaussians, {FRAMES} frames", "scikit-learn", *best["em"], 3)
+    row(f"MFCC and deltas, {SECONDS} s at {RATE} Hz", "librosa", *best["mfcc"], 2)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,183 @@
+//! From features to turns: change detection, comparison, clustering, resegmentation.
+
+use auscult_fa_speaker::{Dendrogram, EvidenceRatio, SpeakerModel, SpeakerStat, Statistics, agglomerate};
+use ndarray::{Array2, Axis, s};
+
+use super::front_end::{FRAME_RATE, Speech};
+use super::recipe::Diarization;
+use crate::{Error, Result};
+
+/// How many speakers there may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpeakerCount {
+    /// As many as the threshold says.
+    #[default]
+    Automatic,
+    /// This many, where there is speech for them.
+    Known(usize),
+}
+
+/// Bytes a matrix of distances may take: some 11,000 segments.
+const MATRIX: usize = 256 << 20;
+/// Relevance factor of the models that frames are given to in the end.
+const RELEVANCE: f64 = 16.0;
+/// Frames a segment must have to start a cluster: shorter ones are given to others at the end.
+const LEAST_SEGMENT: usize = 20;
+
+/// Speech cut into segments of, it is hoped, one speaker each.
+pub(crate) struct Segments<'a> {
+    speech: &'a Speech,
+    /// First frame and the one after the last.
+    spans: Vec<(usize, usize)>,
+    statistics: Vec<Statistics>,
+}
+
+/// A turn: first frame, the one after the last, speaker.
+pub(crate) type Turn = (usize, usize, usize);
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
+    Error::part("diarization")(error)
+}
+
+impl<'a> Segments<'a> {
+    /// Cuts each stretch of speech where the speaker may have changed.
+    pub(crate) fn new(model: &SpeakerModel, speech: &'a Speech, settings: &Diarization) -> Result<Self> {
+        let mut spans = Vec::new();
+        let mut frame = 0;
+        while frame < speech.speech.len() {
+            let end = (frame..speech.speech.len()).find(|&t| speech.speech[t] != speech.speech[frame]);
+            let end = end.unwrap_or(speech.speech.len());
+            if speech.speech[frame] {
+                let stretch = speech.features.slice(s![frame..end, ..]);
+                let cut = settings.change.segments(stretch).map_err(failed)?;
+                spans.extend(cut.into_iter().map(|(from, to)| (frame + from, frame + to)));
+            }
+            frame = end;
+        }
+        let long: Vec<(usize, usize)> =
+            spans.iter().copied().filter(|(from, to)| to - from >= LEAST_SEGMENT).collect();
+        // Where all is short, that is what there is.
+        let spans = if long.is_empty() { spans } else { long };
+        let statistics = spans
+            .iter()
+            .map(|&(from, to)| model.statistics(speech.features.slice(s![from..to, ..])))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
+        Ok(Self { speech, spans, statistics })
+    }
+
+    /// The clustering of the segments by the comparison, evidence scaled as the model says.
+    pub(crate) fn cluster(&self, model: &SpeakerModel) -> Result<Dendrogram> {
+        let stats = self.statistics.iter().map(|one| model.stat(one)).collect::<Result<Vec<_>, _>>();
+        agglomerate(&EvidenceRatio, &stats.map_err(failed)?, MATRIX).map_err(failed)
+    }
+
+    /// Turns as clustered, and smoothed.
+    pub(crate) fn turns(&self, labels: &[usize], settings: &Diarization) -> Vec<Turn> {
+        let turns = self.spans.iter().zip(labels).map(|(&(from, to), &label)| (from, to, label));
+        filled(turns.collect(), (settings.fill * FRAME_RATE) as usize)
+    }
+
+    /// Gives every speech frame to the best path through the clusters' adapted mixtures, and makes turns of it.
+    pub(crate) fn resegmented(
+        &self,
+        model: &SpeakerModel,
+        labels: &[usize],
+        settings: &Diarization,
+    ) -> Result<(Vec<Turn>, Vec<Statistics>)> {
+        let speakers = labels.iter().max().map_or(0, |most| most + 1);
+        let mut clusters = vec![Statistics::empty(model.ubm()); speakers];
+        for (statistics, &label) in self.statistics.iter().zip(labels) {
+            clusters[label].add(statistics);
+        }
+        let places = self.speech.places();
+        if speakers == 0 {
+            return Ok((Vec::new(), clusters));
+        }
+        let frames = self.speech.voiced();
+        let mut path = vec![0; places.len()];
+        for pass in 0..=settings.passes {
+            let heard = pass == settings.passes;
+            if clusters.len() > 1 {
+                let mut scores = Array2::zeros((places.len(), clusters.len()));
+                for (mut column, cluster) in scores.columns_mut().into_iter().zip(&clusters) {
+                    let adapted = model.ubm().adapted(cluster, RELEVANCE).map_err(failed)?;
+                    column.assign(&adapted.log_likelihoods(frames.view()).map_err(failed)?);
+                }
+                path = settings.viterbi.path(scores.view(), &places).map_err(failed)?;
+            } else {
+                path.fill(0);
+            }
+            // Speakers that lost (nearly) all their frames leave; the others learn from what they have now.
+            let counts: Vec<usize> =
+                (0..clusters.len()).map(|k| path.iter().filter(|&&label| label == k).count()).collect();
+            let least = (settings.least_speaker * FRAME_RATE) as usize;
+            let most = counts.iter().copied().max().unwrap_or(0);
+            let kept: Vec<usize> =
+                (0..clusters.len()).filter(|&k| counts[k] >= least.min(most).max(1)).collect();
+            let all = kept.len() == clusters.len();
+            let relearn = |k: usize| -> Result<Statistics> {
+                let rows: Vec<usize> = (0..path.len()).filter(|&t| path[t] == k).collect();
+                model.statistics(frames.select(Axis(0), &rows).view()).map_err(failed)
+            };
+            clusters = kept.iter().map(|&k| relearn(k)).collect::<Result<_>>()?;
+            if heard && all {
+                break;
+            }
+        }
+        let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label)).collect();
+        Ok((filled(turns, (settings.fill * FRAME_RATE) as usize), clusters))
+    }
+}
+
+/// Turns of one speaker that touch or are at most `fill` apart become one; as short a pause between two speakers is halved.
+fn filled(turns: Vec<Turn>, fill: usize) -> Vec<Turn> {
+    let mut joined: Vec<Turn> = Vec::new();
+    for (from, to, label) in turns {
+        match joined.last_mut() {
+            Some(last) if last.2 == label && from <= last.1 + fill => last.1 = to,
+            Some(last) if from > last.1 && from <= last.1 + fill => {
+                let middle = last.1.midpoint(from);
+                last.1 = middle;
+                joined.push((middle, to, label));
+            }
+            _ => joined.push((from, to, label)),
+        }
+    }
+    joined
+}
+
+/// Labels for a clustering.
+pub(crate) fn cut(tree: &Dendrogram, threshold: f64, count: SpeakerCount) -> Vec<usize> {
+    match count {
+        // Distances are negative log-likelihood ratios.
+        SpeakerCount::Automatic => tree.cut_at_distance(-threshold, 1, usize::MAX),
+        SpeakerCount::Known(count) => tree.cut_at_count(count),
+    }
+}
+
+/// One clustering of clusters from several blocks of a long recording: a speaker number for each.
+pub(crate) fn across_blocks(
+    model: &SpeakerModel,
+    clusters: &[Statistics],
+    threshold: f64,
+    count: SpeakerCount,
+) -> Result<Vec<usize>> {
+    let stats: Vec<SpeakerStat> =
+        clusters.iter().map(|one| model.stat(one)).collect::<Result<_, _>>().map_err(failed)?;
+    let tree = agglomerate(&EvidenceRatio, &stats, MATRIX).map_err(failed)?;
+    Ok(cut(&tree, threshold, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::filled;
+
+    #[test]
+    fn short_pauses_belong_to_the_turns_around_them() {
+        let turns = vec![(0, 10, 0), (12, 20, 0), (24, 30, 1), (60, 70, 1)];
+        assert_eq!(filled(turns.clone(), 5), [(0, 22, 0), (22, 30, 1), (60, 70, 1)]);
+        assert_eq!(filled(turns.clone(), 0), turns);
+        assert!(filled(Vec::new(), 5).is_empty());
+    }
+}

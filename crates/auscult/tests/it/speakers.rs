@@ -15,7 +15,11 @@ fn shipped(path: &str) -> PathBuf {
 /// The command in a folder.
 fn auscult(folder: &Path, arguments: &[&str]) -> Said {
     Said::from(
-        std::process::Command::new(env!("CARGO_BIN_EXE_auscult")).current_dir(folder).args(arguments).output().unwrap(),
+        std::process::Command::new(env!("CARGO_BIN_EXE_auscult"))
+            .current_dir(folder)
+            .args(arguments)
+            .output()
+            .unwrap(),
     )
 }
 
@@ -33,7 +37,8 @@ fn voice(speaker: u64, take: u64, seconds: f64) -> Vec<f32> {
             let t = n as f64 / 8000.0;
             // A new "vowel" every 0.2 s, the same ones for all speakers.
             let vowel = take * 7919 + (t / 0.2) as u64;
-            let (low, high) = (tract * (300.0 + 500.0 * mix(vowel)), tract * (900.0 + 1400.0 * mix(vowel + 500)));
+            let (low, high) =
+                (tract * (300.0 + 500.0 * mix(vowel)), tract * (900.0 + 1400.0 * mix(vowel + 500)));
             let sum: f64 = (1..=(3800.0 / f0) as u32)
                 .map(|h| {
                     let f = f0 * f64::from(h);
@@ -145,7 +150,8 @@ fn readers_are_told_apart() {
     let same = compare("1688-142285-0001", "1688-142285-0003");
     let different = compare("1688-142285-0001", "2414-128291-0008");
     assert!(same > 0.0 && different < 0.0, "{same} {different}");
-    let said = auscult(folder.path(), &["same-speaker", &of("1688-142285-0001"), &of("1688-142285-0003")]).well();
+    let said =
+        auscult(folder.path(), &["same-speaker", &of("1688-142285-0001"), &of("1688-142285-0003")]).well();
     assert!(said.out.starts_with("the same speaker: probability"), "{}", said.out);
 }
 
@@ -177,6 +183,10 @@ fn bad_input_is_named_and_nothing_is_lost() {
     auscult(folder, &train).refused(&["line 18", "already"]);
     std::fs::write(&manifest, labels.lines().take(11).collect::<Vec<_>>().join("\n")).unwrap();
     auscult(folder, &train).refused(&["evaluation speakers", "protocol.speakers"]);
-    std::fs::write(&manifest, labels.lines().take(1).chain(labels.lines().skip(7)).collect::<Vec<_>>().join("\n")).unwrap();
+    std::fs::write(
+        &manifest,
+        labels.lines().take(1).chain(labels.lines().skip(7)).collect::<Vec<_>>().join("\n"),
+    )
+    .unwrap();
     auscult(folder, &train).refused(&["too few"]);
 }

@@ -12,6 +12,7 @@ pub struct Pipeline {
 /// In the order `run all` takes them.
 pub const PIPELINES: &[Pipeline] = &[
     Pipeline { name: "birds", about: "which species sings in a recording" },
+    Pipeline { name: "asd", about: "whether a machine sounds as it should" },
     Pipeline { name: "speakers", about: "who is the same speaker, and who spoke when" },
     Pipeline { name: "svd", about: "where somebody sings in a song" },
     Pipeline { name: "separation", about: "the voice and the band of a song, apart" },

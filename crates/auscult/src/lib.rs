@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | [`audio_io`] | read, resample, stream, write sound | libsndfile's scaling |
 //! | [`stft_mel`] | STFT, mel, MFCC, deltas, HPSS | librosa, Kaldi |
-//! | [`dereverb`] | weighted prediction error (WPE) dereverberation | nara_wpe |
+//! | [`dereverb`], [`dereverberation`] | WPE, offline and online, unified likelihood, rooms; files and streams | nara_wpe, pyroomacoustics |
 //! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
 //! | [`fa_speaker`] | mixtures, eigenvoices, speaker comparison, clustering | scikit-learn, SciPy, NumPy |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
@@ -50,6 +50,7 @@ pub use auscult_models_tch as models_tch;
 pub use auscult_nmf_family as nmf_family;
 pub use auscult_stft_mel as stft_mel;
 
+pub mod dereverberation;
 mod error;
 #[cfg(feature = "torch")]
 mod files;

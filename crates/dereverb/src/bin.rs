@@ -14,14 +14,18 @@ use crate::wpe::{PowerFloor, PsdContext, Statistics, WpeParams};
 /// A frame this far below the mean power of the input is no sound of any room, but padding.
 const DIGITAL_SILENCE: f64 = 1e-10;
 
+/// The weight of such a frame, one of mean power having 1: too little to be learnt from, enough to keep the filter from
+/// making sound out of it.
+const PADDING_WEIGHT: f64 = 1e-6;
+
 pub(crate) struct Bin<T> {
     pub(crate) stack: Stack<T>,
     /// d, [channel][frame]
     output: Planar<T>,
     power: Vec<T>,
     weights: Vec<T>,
-    /// 0 for the frames of digital silence, else 1
-    sounding: Vec<T>,
+    /// The most each frame may weigh: little for digital silence, else anything
+    most: Vec<T>,
     /// Σ wₜ x̄ₜ x̄ₜᴴ
     gram: Planar<T>,
     /// its Cholesky factor
@@ -43,7 +47,7 @@ impl<T: Real> Bin<T> {
             stack,
             power: vec![T::zero(); frames],
             weights: vec![T::zero(); frames],
-            sounding: vec![T::one(); frames],
+            most: vec![T::infinity(); frames],
             gram: cholesky.matrix(),
             factor: cholesky.matrix(),
             cross: Planar::zeros(channels.next_multiple_of(ROWS) * cholesky.width),
@@ -88,8 +92,8 @@ impl<T: Real> Bin<T> {
     pub(crate) fn iterate(&mut self, params: &WpeParams, mask: Option<ArrayView1<T>>) {
         self.estimate_power(PsdContext::Frames(0));
         let silence = T::of(DIGITAL_SILENCE) * mean(&self.power);
-        for (sounding, &power) in self.sounding.iter_mut().zip(&self.power) {
-            *sounding = if power > silence { T::one() } else { T::zero() };
+        for (most, &power) in self.most.iter_mut().zip(&self.power) {
+            *most = if power > silence { T::infinity() } else { T::of(PADDING_WEIGHT) };
         }
         for _ in 0..params.iterations {
             self.estimate_power(params.psd_context);
@@ -146,11 +150,11 @@ impl<T: Real> Bin<T> {
         for (weight, &power) in self.weights.iter_mut().zip(&self.power) {
             *weight = if mean > T::zero() { mean / power.max(floor) } else { T::one() };
         }
+        if matches!(params.power_floor, PowerFloor::Mean(_)) {
+            self.weights.iter_mut().zip(&self.most).for_each(|(weight, &most)| *weight = weight.min(most));
+        }
         if let Some(mask) = mask {
             self.weights.iter_mut().zip(mask).for_each(|(weight, &mask)| *weight *= mask);
-        }
-        if matches!(params.power_floor, PowerFloor::Mean(_)) {
-            self.weights.iter_mut().zip(&self.sounding).for_each(|(weight, &sounding)| *weight *= sounding);
         }
         if params.statistics == Statistics::Valid {
             self.weights[..self.stack.past.lead()].fill(T::zero());

@@ -7,6 +7,7 @@
 //! * initial weights by PyTorch's, Keras' and the papers' rules ([`Init`]);
 //! * optimisers with a state that can be saved ([`OptimizerParams`]), equal to PyTorch's to 1e-6;
 //! * training that a kill cannot harm ([`train_classifier`], [`train_masker`]): resumed, it ends with the same weights to the last bit;
+//! * autoencoders, and the error of each reconstruction ([`Autoencoder`]);
 //! * weights in files that PyTorch reads and writes ([`Classifier::save`], [`Classifier::load_weights`]).
 //!
 //! # Conventions
@@ -52,6 +53,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod autoencoder;
 mod classifier;
 mod convert;
 mod device;
@@ -71,6 +73,7 @@ mod storage;
 mod trainer;
 mod training;
 
+pub use autoencoder::{Autoencoder, train_autoencoder};
 pub use classifier::Classifier;
 pub use device::{Device, cuda_devices, set_threads};
 pub use error::{Error, Result};

@@ -1,5 +1,6 @@
 //! The networks, as plain descriptions that a recipe or a checkpoint can hold.
 
+mod autoencoder;
 mod avian;
 mod bi_lstm;
 mod bird_resnet;
@@ -27,6 +28,13 @@ use crate::layers::Layer;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Network {
+    /// Fully connected layers with batch norm and ReLU that lead back to their input `[feature]`; see
+    /// [`Autoencoder`](crate::Autoencoder). Kawaguchi et al. (2019) use `hidden = [40, 40, 40]` on 200 features, the
+    /// DCASE 2020 Task 2 baseline `[128, 128, 128, 128, 8, 128, 128, 128, 128]` on 640.
+    Autoencoder {
+        /// Width of each hidden layer.
+        hidden: Vec<usize>,
+    },
     /// Hiatt's CNN, version 16: 1x4 kernels that look along time only. Designed for MFCC stacked on mel, `[1, 148, 128]`.
     #[serde(rename = "avian_v16")]
     AvianV16,
@@ -67,6 +75,7 @@ impl Network {
     /// A name for people, such as `avian CNN v20`.
     pub fn name(&self) -> String {
         match self {
+            Network::Autoencoder { hidden } => format!("autoencoder {hidden:?}"),
             Network::AvianV16 => "avian CNN v16".into(),
             Network::AvianV17 => "avian CNN v17".into(),
             Network::AvianV18 => "avian CNN v18".into(),
@@ -90,7 +99,7 @@ impl Network {
             Network::AvianV20 => vec![Some(1), Some(128), Some(128)],
             Network::BiLstm => vec![None, None],
             Network::BirdResNet(_) | Network::SeResNet(_) => vec![Some(1), None, None],
-            Network::Mlp { .. } => vec![None],
+            Network::Autoencoder { .. } | Network::Mlp { .. } => vec![None],
             Network::Scnn { .. } => vec![Some(1), Some(80), Some(115)],
         }
     }
@@ -113,6 +122,12 @@ impl Network {
         self.check(input_shape)?;
         let classes = classes as i64;
         Ok(match self {
+            Network::Autoencoder { hidden } if classes == input_shape[0] as i64 => {
+                Box::new(autoencoder::Autoencoder::new(path, classes, hidden)?)
+            }
+            Network::Autoencoder { .. } => {
+                return Err(Error::parameter("network", self.name(), "one that tells classes apart"));
+            }
             Network::AvianV16 => Box::new(avian::AvianCnn::v16(path, classes)?),
             Network::AvianV17 => Box::new(avian::AvianCnn::v17(path, classes)?),
             Network::AvianV18 => Box::new(avian::AvianCnn::v18(path, classes)?),

@@ -12,6 +12,7 @@ mod doors;
 mod metrics;
 mod preparation;
 
+pub mod asd;
 pub mod birds;
 pub mod recipe;
 pub mod separation;
@@ -23,7 +24,7 @@ pub use metrics::{Figure, Metrics};
 
 /// Every pipeline, by name.
 pub const PIPELINES: &[&dyn Pipeline] =
-    &[&birds::Birds, &speakers::Speakers, &svd::Svd, &separation::Separation];
+    &[&birds::Birds, &speakers::Speakers, &svd::Svd, &separation::Separation, &asd::Asd];
 
 /// The pipeline of that name.
 #[must_use]

@@ -47,7 +47,7 @@ fn count(folder: &Path, ending: &str) -> usize {
 }
 
 /// As [`files`], while somebody else writes and renames.
-fn files_quietly(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_quietly(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .flat_map(|entry| match entry.path() {

@@ -1,7 +1,8 @@
-//! The `auscult` command and the birds pipeline, end to end, on a small data set that the tests make themselves.
+//! The `auscult` command and its pipelines, end to end, on a small data set that the tests make themselves.
 // clippy.toml allows these in test functions; here the helpers are tests too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod asd;
 mod bad_manifests;
 mod bad_places;
 mod bad_recipes;
@@ -10,6 +11,7 @@ mod evaluating;
 mod killing;
 mod listening;
 mod long_files;
+mod monitoring;
 mod separating;
 mod shell;
 mod singing;

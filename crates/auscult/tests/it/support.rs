@@ -105,6 +105,12 @@ impl Place {
         Self::filled(temporary.path().to_path_buf(), Some(temporary))
     }
 
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        Self { folder: temporary.path().to_path_buf(), _temporary: Some(temporary) }
+    }
+
     /// A new place with a copy of the run that is [`trained`] once, for tests that write into it.
     pub(crate) fn with_trained_run() -> Self {
         let place = Self::new();

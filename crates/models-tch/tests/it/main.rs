@@ -3,6 +3,7 @@
 // Helpers of tests may unwrap as tests do; clippy sees only the tests themselves.
 #![allow(clippy::unwrap_used)]
 
+mod autoencoder;
 mod classifier;
 mod common;
 mod killed;

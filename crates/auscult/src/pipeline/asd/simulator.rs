@@ -369,14 +369,7 @@ mod tests {
     #[test]
     fn sources_may_sway() {
         let swaying = Factory { sway: 0.05, ..small() };
-<<<<<<< HEAD
-        let sound = |factory: &Factory| {
-            let hall = Hall::new(factory, 1).unwrap();
-            recorded(&hall.normal(0, 0, Image::Full).unwrap())
-        };
-=======
         let sound = |factory: &Factory| Hall::new(factory, 1).unwrap().normal(0, 0, Image::Full).unwrap();
->>>>>>> room
         assert_ne!(sound(&swaying), sound(&small()));
         assert!(sound(&swaying).iter().all(|sample| sample.is_finite()));
     }

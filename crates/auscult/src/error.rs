@@ -75,7 +75,6 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 
-    #[cfg(feature = "torch")]
     pub(crate) fn part<E>(context: impl Into<String>) -> impl FnOnce(E) -> Self
     where
         E: std::error::Error + Send + Sync + 'static,
@@ -84,13 +83,11 @@ impl Error {
         move |source| Self::Part { context, source: Box::new(source) }
     }
 
-    #[cfg(feature = "torch")]
     pub(crate) fn recording(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
         Self::Recording { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
     /// What the reader of sound files says, which begins with the path, as an error that names the path once.
-    #[cfg(feature = "torch")]
     pub(crate) fn unreadable(path: &Path, error: &auscult_audio_io::Error) -> Self {
         let said = error.to_string();
         let problem = said.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&said);

@@ -22,12 +22,13 @@
 //! |---|---|---|
 //! | [`audio_io`] | read, resample, stream, write sound | libsndfile's scaling |
 //! | [`stft_mel`] | STFT, mel, MFCC, deltas, HPSS | librosa, Kaldi |
-//! | [`dereverb`] | weighted prediction error (WPE) dereverberation | nara_wpe |
+//! | [`dereverb`], [`dereverberation`] | WPE, offline and online, unified likelihood, rooms; files and streams | nara_wpe, pyroomacoustics |
 //! | [`eval_metrics`] | scores of five fields | mir_eval, museval, scikit-learn, pyannote.metrics |
 //! | [`fa_speaker`] | mixtures, eigenvoices, speaker comparison, clustering | scikit-learn, SciPy, NumPy |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
 //! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//! | | separation: songs to voice and band | paper 004 |
 //! | | speakers: who is the same, who spoke when | paper 002 |
 //! | | svd: songs to singing | paper 003 |
 //!
@@ -50,6 +51,7 @@ pub use auscult_models_tch as models_tch;
 pub use auscult_nmf_family as nmf_family;
 pub use auscult_stft_mel as stft_mel;
 
+pub mod dereverberation;
 mod error;
 #[cfg(feature = "torch")]
 mod files;

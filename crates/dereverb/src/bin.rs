@@ -12,7 +12,11 @@ use crate::stack::{Stack, StackedPast};
 use crate::wpe::{PowerFloor, PsdContext, Statistics, WpeParams};
 
 /// A frame this far below the mean power of the input is no sound of any room, but padding.
-const DIGITAL_SILENCE: f64 = 1e-10;
+pub(crate) const DIGITAL_SILENCE: f64 = 1e-10;
+
+/// The weight of such a frame, one of mean power having 1: too little to be learnt from, enough to keep the filter from
+/// making sound out of it.
+const PADDING_WEIGHT: f64 = 1e-6;
 
 pub(crate) struct Bin<T> {
     pub(crate) stack: Stack<T>,
@@ -20,8 +24,8 @@ pub(crate) struct Bin<T> {
     output: Planar<T>,
     power: Vec<T>,
     weights: Vec<T>,
-    /// 0 for the frames of digital silence, else 1
-    sounding: Vec<T>,
+    /// The most each frame may weigh: little for digital silence, else anything
+    most: Vec<T>,
     /// Σ wₜ x̄ₜ x̄ₜᴴ
     gram: Planar<T>,
     /// its Cholesky factor
@@ -43,7 +47,7 @@ impl<T: Real> Bin<T> {
             stack,
             power: vec![T::zero(); frames],
             weights: vec![T::zero(); frames],
-            sounding: vec![T::one(); frames],
+            most: vec![T::infinity(); frames],
             gram: cholesky.matrix(),
             factor: cholesky.matrix(),
             cross: Planar::zeros(channels.next_multiple_of(ROWS) * cholesky.width),
@@ -88,14 +92,14 @@ impl<T: Real> Bin<T> {
     pub(crate) fn iterate(&mut self, params: &WpeParams, mask: Option<ArrayView1<T>>) {
         self.estimate_power(PsdContext::Frames(0));
         let silence = T::of(DIGITAL_SILENCE) * mean(&self.power);
-        for (sounding, &power) in self.sounding.iter_mut().zip(&self.power) {
-            *sounding = if power > silence { T::one() } else { T::zero() };
+        for (most, &power) in self.most.iter_mut().zip(&self.power) {
+            *most = if power > silence { T::infinity() } else { T::of(PADDING_WEIGHT) };
         }
         for _ in 0..params.iterations {
             self.estimate_power(params.psd_context);
             self.weigh(params, mask.as_ref());
             self.estimate_filter();
-            self.apply_filter();
+            self.apply_filter(matches!(params.power_floor, PowerFloor::Mean(_)));
         }
     }
 
@@ -146,11 +150,11 @@ impl<T: Real> Bin<T> {
         for (weight, &power) in self.weights.iter_mut().zip(&self.power) {
             *weight = if mean > T::zero() { mean / power.max(floor) } else { T::one() };
         }
+        if matches!(params.power_floor, PowerFloor::Mean(_)) {
+            self.weights.iter_mut().zip(&self.most).for_each(|(weight, &most)| *weight = weight.min(most));
+        }
         if let Some(mask) = mask {
             self.weights.iter_mut().zip(mask).for_each(|(weight, &mask)| *weight *= mask);
-        }
-        if matches!(params.power_floor, PowerFloor::Mean(_)) {
-            self.weights.iter_mut().zip(&self.sounding).for_each(|(weight, &sounding)| *weight *= sounding);
         }
         if params.statistics == Statistics::Valid {
             self.weights[..self.stack.past.lead()].fill(T::zero());
@@ -178,15 +182,18 @@ impl<T: Real> Bin<T> {
         }
     }
 
-    /// dₜ = xₜ - Gᴴ x̄ₜ
-    fn apply_filter(&mut self) {
+    /// dₜ = xₜ - Gᴴ x̄ₜ, but silence in padding, which no reverberation reaches.
+    fn apply_filter(&mut self, padding_is_silent: bool) {
         let (channels, stride) = (self.stack.past.channels, self.stack.stride());
         let filter = &self.filter;
         self.stack.filter(|j, m| filter.get(j * channels + m), &mut self.output);
         for m in 0..channels {
             for t in 0..self.stack.frames {
                 // the product is conj(Gᴴ x̄ₜ)
-                let predicted = self.output.get(m * stride + t).conj();
+                let predicted = match padding_is_silent && self.most[t].is_finite() {
+                    true => Complex::default(),
+                    false => self.output.get(m * stride + t).conj(),
+                };
                 self.output.set(m * stride + t, self.stack.present(m, t) - predicted);
             }
         }

@@ -74,7 +74,7 @@ struct Block {
     /// I + P then d: `[entry][lane]`.
     values: Vec<[f64; WIDTH]>,
     evidence: [f64; WIDTH],
-    /// Rows of the unit lower triangle of L D Lᵀ.
+    /// Rows of the unit lower triangle of L D Lᵀ, and room for a few more that are read in vain.
     l: Vec<[f64; WIDTH]>,
     /// The row in work, before its division by the pivots.
     u: Vec<[f64; WIDTH]>,
@@ -90,7 +90,7 @@ impl Block {
             factors,
             values: zeros(triangle(factors) + factors),
             evidence: [0.0; WIDTH],
-            l: zeros(triangle(factors)),
+            l: zeros(triangle(factors + COLUMNS)),
             u: zeros(factors),
             inverse_pivots: zeros(factors),
             z: zeros(factors),
@@ -185,29 +185,19 @@ fn evidence_of_union<S: Simd, const R: usize>(
         // u[j] = a[i, j] - Σ_{k<j} u[k] l[j, k], four columns at a time
         let mut j = 0;
         while j < i {
+            // The last columns may reach past the row: what they read is left over, what they give is not kept.
             let columns = (i - j).min(COLUMNS);
             let mut sums: [[S::f64s; R]; COLUMNS] = [zero; COLUMNS];
             for c in 0..columns {
                 sums[c] = sum(one.precision()[row + j + c], &precision[row + j + c]);
             }
-            if columns == COLUMNS {
-                let rows: [&[[f64; WIDTH]]; COLUMNS] = std::array::from_fn(|c| &l[triangle(j + c)..][..j]);
-                for k in 0..j {
-                    let left = load::<S, R>(&u[k], start);
-                    for c in 0..COLUMNS {
-                        let right = load::<S, R>(&rows[c][k], start);
-                        for r in 0..R {
-                            sums[c][r] = minus(sums[c][r], left[r], right[r]);
-                        }
-                    }
-                }
-            } else {
-                for c in 0..columns {
-                    for (left, right) in u[..j].iter().zip(&l[triangle(j + c)..]) {
-                        let (left, right) = (load::<S, R>(left, start), load::<S, R>(right, start));
-                        for r in 0..R {
-                            sums[c][r] = minus(sums[c][r], left[r], right[r]);
-                        }
+            let rows: [&[[f64; WIDTH]]; COLUMNS] = std::array::from_fn(|c| &l[triangle(j + c)..][..j]);
+            for (k, left) in u[..j].iter().enumerate() {
+                let left = load::<S, R>(left, start);
+                for c in 0..COLUMNS {
+                    let right = load::<S, R>(&rows[c][k], start);
+                    for r in 0..R {
+                        sums[c][r] = minus(sums[c][r], left[r], right[r]);
                     }
                 }
             }
@@ -225,6 +215,8 @@ fn evidence_of_union<S: Simd, const R: usize>(
         // l[i, j] = u[j] / pivot[j]; pivot[i] = 1 + a[i, i] - Σ u l; z[i] = d[i] - Σ l z
         let mut pivot: [S::f64s; R] = sum(one.precision()[row + i] + 1.0, &precision[row + i]);
         let mut solved: [S::f64s; R] = sum(one.linear()[i], &linear[i]);
+        // Every other term goes to a sum of its own, so that additions do not wait for each other.
+        let (mut other_pivot, mut other_solved) = (zero, zero);
         for j in 0..i {
             let upper = load::<S, R>(&u[j], start);
             let inverse = load::<S, R>(&inverse_pivots[j], start);
@@ -232,10 +224,19 @@ fn evidence_of_union<S: Simd, const R: usize>(
             let mut lower = upper;
             for r in 0..R {
                 lower[r] = simd.mul_f64s(upper[r], inverse[r]);
-                pivot[r] = minus(pivot[r], upper[r], lower[r]);
-                solved[r] = minus(solved[r], lower[r], before[r]);
+                if j % 2 == 0 {
+                    pivot[r] = minus(pivot[r], upper[r], lower[r]);
+                    solved[r] = minus(solved[r], lower[r], before[r]);
+                } else {
+                    other_pivot[r] = minus(other_pivot[r], upper[r], lower[r]);
+                    other_solved[r] = minus(other_solved[r], lower[r], before[r]);
+                }
             }
             store::<S, R>(lower, &mut l[row + j], start);
+        }
+        for r in 0..R {
+            pivot[r] = simd.add_f64s(pivot[r], other_pivot[r]);
+            solved[r] = simd.add_f64s(solved[r], other_solved[r]);
         }
         let mut inverse = unit;
         for r in 0..R {

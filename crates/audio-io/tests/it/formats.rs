@@ -57,6 +57,30 @@ fn aac_is_ffmpeg_with_the_delay_in_front() {
     }
 }
 
+/// Stems come as tracks of one file: tones of 200, 400, ... 1000 Hz.
+#[test]
+fn any_track_of_a_stem_file_can_be_read() {
+    let path = golden("decode/five.stem.mp4");
+    let hertz = |options: ReadOptions| {
+        let audio = options.read(&path).unwrap();
+        let samples = audio.samples.row(0);
+        let middle = samples.slice(s![6000..18_000]);
+        let rises = middle.iter().zip(middle.iter().skip(1)).filter(|(a, b)| **a < 0.0 && **b >= 0.0).count();
+        rises as f64 * f64::from(audio.sample_rate) / 12_000.0
+    };
+    for track in 0..5 {
+        let found = hertz(ReadOptions::default().track(track));
+        let expected = 200.0 * (track + 1) as f64;
+        assert!((found - expected).abs() < 10.0, "track {track}: {found} Hz");
+    }
+    assert!((hertz(ReadOptions::default()) - 200.0).abs() < 10.0, "the default is the first");
+    let error = ReadOptions::default().track(5).read(&path).unwrap_err().to_string();
+    assert!(error.contains("five.stem.mp4") && error.contains("there are 5"), "{error}");
+    let wav = golden("decode/double.wav");
+    assert!(ReadOptions::default().track(0).read(&wav).is_ok());
+    assert!(ReadOptions::default().track(1).read(&wav).is_err());
+}
+
 #[test]
 fn integers_scale_by_their_most_negative_value() {
     let folder = Folder::new();

@@ -2,18 +2,20 @@
 
 #[cfg(feature = "torch")]
 mod birds;
+mod dereverb;
 #[cfg(feature = "torch")]
 mod diarize;
 mod doctor;
 #[cfg(feature = "torch")]
 mod environment;
 #[cfg(feature = "torch")]
+mod listening_test;
+#[cfg(feature = "torch")]
 mod manifest;
 #[cfg(feature = "torch")]
 mod monitor;
 #[cfg(feature = "torch")]
 mod places;
-#[cfg(feature = "torch")]
 mod progress;
 #[cfg(feature = "torch")]
 mod runs;
@@ -59,12 +61,17 @@ enum Verb {
     /// Write one self-contained HTML page about finished runs.
     #[cfg(feature = "torch")]
     Report(runs::ReportArguments),
+    /// Take the late reverberation out of a recording.
+    Dereverb(dereverb::DereverbArguments),
     /// Write the manifest of a corpus as it is published.
     #[cfg(feature = "torch")]
     Manifest(manifest::ManifestArguments),
     /// Find where somebody sings in songs: segments with their probability.
     #[cfg(feature = "torch")]
     Singing(singing::SingingArguments),
+    /// Make a page to rate stems by ear, and read the ratings
+    #[cfg(feature = "torch")]
+    ListeningTest(listening_test::ListeningTestArguments),
     /// Part songs into voice and accompaniment
     #[cfg(feature = "torch")]
     Separate(separate::SeparateArguments),
@@ -83,6 +90,8 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(feature = "torch")]
     environment::settle();
+    // of several recordings, some can be left out
+    let skips = !matches!(arguments.verb, Verb::Dereverb(_));
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),
@@ -102,7 +111,10 @@ pub(crate) fn main() -> ExitCode {
         Verb::Eval(arguments) => runs::eval(&arguments),
         #[cfg(feature = "torch")]
         Verb::Report(arguments) => runs::report(&arguments),
+        Verb::Dereverb(arguments) => dereverb::run(&arguments),
         Verb::Score(arguments) => score::run(arguments),
+        #[cfg(feature = "torch")]
+        Verb::ListeningTest(arguments) => listening_test::run(&arguments),
         #[cfg(feature = "torch")]
         Verb::Separate(arguments) => separate::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
@@ -114,7 +126,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));
-            if matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
+            if skips && matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
                 say("hint: --skip-bad goes on without recordings that cannot be used");
             }
             ExitCode::FAILURE

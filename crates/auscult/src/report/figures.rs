@@ -1,4 +1,4 @@
-//! Charts as inline SVG: learning curves, scatter plots, confusion matrices.
+//! Charts as inline SVG: learning curves, scatter plots, box plots, confusion matrices.
 
 use ndarray::ArrayView2;
 use plotters::prelude::*;
@@ -137,6 +137,66 @@ pub(crate) fn scatter(data: &Scatter, x_label: &str, y_label: &str) -> String {
     })
 }
 
+/// One box of [`boxes`]: a name and its values.
+pub(crate) struct Values {
+    pub(crate) name: String,
+    pub(crate) values: Vec<f64>,
+    /// Boxes of one group share a colour.
+    pub(crate) group: usize,
+}
+
+/// Box plots, one line each: median, quartiles, and whiskers to the least and greatest value.
+pub(crate) fn boxes(rows: &[Values], x_label: &str) -> String {
+    let rows: Vec<&Values> = rows.iter().filter(|row| !row.values.is_empty()).collect();
+    let height = 70 + 30 * rows.len() as u32;
+    svg(720, height, |area| {
+        let x = range(rows.iter().flat_map(|row| row.values.iter().copied()), 0.05);
+        let mut chart = ChartBuilder::on(area)
+            .margin(10)
+            .x_label_area_size(42)
+            .margin_left(210)
+            .build_cartesian_2d(x, 0.0..rows.len() as f64)?;
+        chart
+            .configure_mesh()
+            .disable_y_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(228, 232, 238))
+            .axis_style(RGBColor(93, 103, 120))
+            .label_style(("sans-serif", 13))
+            .x_desc(x_label)
+            .draw()?;
+        for (index, row) in rows.iter().enumerate() {
+            let middle = (rows.len() - index) as f64 - 0.5;
+            let colour = COLOURS[row.group % COLOURS.len()];
+            let mut sorted: Vec<f64> = row.values.iter().copied().filter(|value| value.is_finite()).collect();
+            sorted.sort_by(f64::total_cmp);
+            let Some(last) = sorted.len().checked_sub(1) else { continue };
+            let quantile = |share: f64| {
+                let place = share * last as f64;
+                let below = sorted[place as usize];
+                below + place.fract() * (sorted[(place as usize + 1).min(last)] - below)
+            };
+            let line = |from: (f64, f64), to: (f64, f64), width| {
+                PathElement::new([from, to], colour.stroke_width(width))
+            };
+            let half = 0.3;
+            chart.draw_series([
+                line((sorted[0], middle), (quantile(0.25), middle), 1),
+                line((quantile(0.75), middle), (sorted[last], middle), 1),
+                line((quantile(0.5), middle - half), (quantile(0.5), middle + half), 3),
+            ])?;
+            let corners = [(quantile(0.25), middle - half), (quantile(0.75), middle + half)];
+            chart.draw_series([
+                Rectangle::new(corners, colour.mix(0.25).filled()),
+                Rectangle::new(corners, colour.stroke_width(1)),
+            ])?;
+            let style = TextStyle::from(("sans-serif", 13).into_font()).color(&RGBColor(28, 35, 48));
+            area.draw_text(&row.name, &style, (10, 12 + 30 * index as i32))?;
+        }
+        Ok(())
+    })
+}
+
 /// Counts `[truth, predicted]`, rows summing to one in the colours, counts in the cells.
 pub(crate) fn confusion_matrix(counts: ArrayView2<u64>, names: &[String]) -> String {
     let classes = names.len();
@@ -189,6 +249,11 @@ mod tests {
         let data = Scatter { points: vec![(1.0, 0.5, "wren <b>".into())], line: Some((0.0, 1.0)) };
         let svg = scatter(&data, "seconds", "accuracy");
         assert!(svg.contains("wren &lt;b&gt;"), "names are escaped");
+        let row = |values: Vec<f64>| Values { name: "U-Net <i>".into(), values, group: 0 };
+        for rows in [vec![], vec![row(vec![1.0])], vec![row(vec![1.0, f64::NAN, 3.0]), row(vec![])]] {
+            assert!(boxes(&rows, "NSDR").starts_with("<svg"));
+        }
+        assert!(boxes(&[row(vec![1.0, 2.0])], "NSDR").contains("U-Net &lt;i&gt;"));
         let names = ["a".to_owned(), "b".to_owned()];
         assert!(confusion_matrix(array![[3, 0], [1, 2]].view(), &names).contains(">\n3\n<"));
     }

@@ -4,7 +4,7 @@ mod figures;
 mod images;
 mod timeline;
 
-pub(crate) use figures::{Scatter, Series, confusion_matrix, lines, scatter};
+pub(crate) use figures::{Scatter, Series, Values, boxes, confusion_matrix, lines, scatter};
 pub(crate) use images::heat_map;
 pub(crate) use timeline::timeline;
 

@@ -16,5 +16,6 @@ mod separating;
 mod shell;
 mod singing;
 mod songs;
+mod speakers;
 mod support;
 mod training;

@@ -372,3 +372,89 @@ fn a_run_is_scored_on_a_manifest_but_not_on_what_it_heard() {
         .auscult(&["eval", "separation", "--run", &run, "--manifest", "stems.csv"])
         .refused(&["was trained on", &heard]);
 }
+
+#[test]
+fn a_listening_test_opens_from_disk_and_its_ratings_are_read() {
+    let studio = Studio::new();
+    for folder in ["truth", "mixtures", "good", "bad"] {
+        std::fs::create_dir(studio.path(folder)).unwrap();
+        for name in ["one", "two", "three"] {
+            std::fs::copy(studio.path("songs/singer0_0.wav"), studio.path(format!("{folder}/{name}.wav")))
+                .unwrap();
+        }
+    }
+    let fixed = [
+        "listening-test",
+        "make",
+        "--references",
+        "truth",
+        "--mixtures",
+        "mixtures",
+        "--system",
+        "good=good",
+        "--system",
+        "bad=bad",
+        "-o",
+        "test",
+        "--controls",
+        "2",
+        "--question",
+        "interference",
+        "--seconds",
+        "1",
+    ];
+    studio.auscult(&fixed).well();
+    let html = std::fs::read_to_string(studio.path("test/index.html")).unwrap();
+    assert!(!html.contains("http://") && !html.contains("https://"), "it needs no network");
+    let clips: Vec<&str> = html.split('"').filter(|part| part.starts_with("clips/")).collect();
+    assert_eq!(clips.len(), 3 + 3 * 2 + 2 * 2, "references, systems, controls");
+    for clip in &clips {
+        assert!((read(studio.path("test").join(clip)).unwrap().duration() - 1.0).abs() < 1e-3, "{clip}");
+        assert!(!clip.contains("good") && !clip.contains("bad"), "{clip} gives its system away");
+    }
+    let key = std::fs::read_to_string(studio.path("test/key.csv")).unwrap();
+    let answers = |listener: &str, rate: &dyn Fn(&str) -> u8| {
+        let rows = key.lines().skip(1).map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            format!("{},{listener},{},{}\n", fields[0], fields[1], rate(fields[3]))
+        });
+        let table = String::from("test,listener,clip,rating\n") + &rows.collect::<String>();
+        std::fs::write(studio.path(format!("{listener}.csv")), table).unwrap();
+    };
+    let careful = |system: &str| match system {
+        "(reference)" => 7,
+        "(mixture)" => 1,
+        "good" => 6,
+        _ => 2,
+    };
+    answers("ann", &careful);
+    answers("bo", &|system| careful(system).max(2) - 1);
+    answers("cy", &|_| 7);
+    let analyse = ["listening-test", "analyse", "test", "ann.csv", "bo.csv", "cy.csv"];
+    let said = studio.auscult(&[&analyse[..], &["--json"]].concat()).well();
+    let opinions: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(opinions["disqualified"], serde_json::json!(["cy"]));
+    let mean = |system: &str| {
+        let systems = opinions["systems"].as_array().unwrap();
+        systems.iter().find(|row| row["system"] == system).unwrap()["mean"]["value"].as_f64().unwrap()
+    };
+    assert_eq!((mean("good"), mean("bad")), (5.5, 1.5));
+    assert!(studio.auscult(&analyse).well().err.contains("2 listeners; 1 left out"));
+    studio.auscult(&["listening-test", "analyse", "test", "cy.csv"]).refused(&["no answers are left"]);
+    std::fs::write(studio.path("other.csv"), "test,listener,clip,rating\nx,ann,clips/01a.wav,3\n").unwrap();
+    studio.auscult(&["listening-test", "analyse", "test", "other.csv"]).refused(&["other.csv, line 2"]);
+}
+
+#[test]
+fn the_report_has_the_papers_tables_and_figures() {
+    let run = trained().run().display().to_string();
+    let studio = Studio::new();
+    studio.auscult(&["report", &run, "-o", "report.html"]).well();
+    let html = std::fs::read_to_string(studio.path("report.html")).unwrap();
+    for part in
+        ["own masks + Wiener", "11.094", "Fig. 2", "Fig. 3", "ideal ratio mask", "How much music it takes"]
+    {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(html.matches("<svg").count() >= 8 && html.matches("data:image/png").count() >= 3);
+}

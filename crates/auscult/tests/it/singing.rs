@@ -182,7 +182,7 @@ fn bad_songs_and_labels_are_named_with_file_and_line() {
     std::fs::write(songs.path("song3.wav"), b"RIFF").unwrap();
     refused(&["song3.wav", "--skip-bad"]);
     let said = songs.train(&["--skip-bad", "--set", "protocol.song_folds=0"]).well();
-    assert!(said.err.contains("5 songs, 1 skipped"), "{}", said.err);
+    assert!(said.err.contains("5 recordings, 1 skipped"), "{}", said.err);
     let error = songs.auscult(["singing", "song0.wav", "--threshold", "1.5"]).refused(&["--threshold 1.5"]);
     assert!(error.contains("probability"));
 }

@@ -80,6 +80,12 @@ proptest! {
         let x = scene(channels, 60, 9, seed);
         let wpe = WpeParams::default().taps(3).delay(2).plan().unwrap();
         let y = wpe.process(x.view()).unwrap();
+        // powers of two are exact
+        let gain = 2_f64.powi(3 * exponent);
+        prop_assert_eq!(wpe.process(x.mapv(|x| x * gain).view()).unwrap(), y.mapv(|y| y * gain));
+        // other gains round, and the order of channels does too: weights within two decades do not blow that up
+        let wpe = WpeParams::default().taps(3).delay(2).power_floor(PowerFloor::Mean(1e-2)).plan().unwrap();
+        let y = wpe.process(x.view()).unwrap();
         let gain = 3.0 * 10_f64.powi(exponent);
         prop_assert!(relative(&wpe.process(x.mapv(|x| x * gain).view()).unwrap(), &y.mapv(|y| y * gain)) < 1e-9);
         let reversed = wpe.process(x.slice(s![..;-1, .., ..])).unwrap();
@@ -130,8 +136,8 @@ fn near_silent_padding_leaves_the_equations_well_conditioned() {
     let masked = wpe.process_masked(padded.view(), mask.view()).unwrap();
     let alone = wpe.process(x.view()).unwrap();
     assert!(relative(&masked.slice(s![.., ..400, ..]).to_owned(), &alone) < 1e-9);
-    // nor does it unmasked: it is recognised
-    assert!(relative(&output.slice(s![.., ..400, ..]).to_owned(), &alone) < 1e-9);
+    // nor hardly unmasked: it is recognised, and weighs next to nothing
+    assert!(relative(&output.slice(s![.., ..400, ..]).to_owned(), &alone) < 1e-5);
     // what nara_wpe's rule makes of it
     let nara = nara().taps(4).delay(2).plan().unwrap();
     let (spoilt, expected) = (nara.process(padded.view()).unwrap(), nara.process(x.view()).unwrap());
@@ -165,6 +171,11 @@ fn sane_on_degenerate_input() {
     finite(&concatenate(Axis(0), &[x.view(), x.view()]).unwrap()); // two equal microphones
     finite(&concatenate(Axis(0), &[x.view(), Array3::zeros(x.dim()).view()]).unwrap()); // one is silent
     finite(&Array3::from_elem((2, 200, 2), Complex::new(1.0, 0.0))); // a constant
+    // sound at both ends of rounding errors: what predicts the end must not blow up the start
+    finite(&Array3::from_shape_fn((2, 200, 2), |(m, t, _)| {
+        let level = if t == 0 || t == 199 { 1.0 } else { 1e-17 };
+        Complex::from_polar(level, (m + t * t) as f64)
+    }));
     finite(&scene(2, 1, 2, 32)); // one frame
     finite(&scene(4, 20, 2, 33)); // fewer frames than unknowns
 }

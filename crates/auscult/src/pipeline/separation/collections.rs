@@ -165,8 +165,7 @@ fn folders(root: &Path, parts: [&str; 3]) -> Result<Vec<Song>> {
         };
         let mut song = Song::new(name.clone(), part(vocals)?, part(accompaniment)?);
         song.mixture = part(mixture)?;
-        let complete = !song.accompaniment.is_empty() && !(song.vocals.is_empty() && song.mixture.is_empty());
-        if complete {
+        if super::songs::check(&song).is_ok() {
             songs.push(song);
         }
     }

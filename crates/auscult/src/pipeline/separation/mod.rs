@@ -10,6 +10,7 @@
 //! | instrumental versions, half-wave rectified difference (3.2) | `sounds`, `patches` |
 //! | iKala, MedleyDB (4) | `collections` |
 //! | NSDR, SIR, SAR (4, eq. 2) | `scores`, `results` |
+//! | subjective evaluation (4.1) | `listening` |
 //!
 //! Five doors: [`Recipe`], [`prepare`], [`train`], [`evaluate`](evaluate()), [`infer`].
 
@@ -19,6 +20,7 @@ mod evaluate;
 mod filter;
 mod front_end;
 mod infer;
+mod listening;
 mod masks;
 mod model;
 mod patches;
@@ -40,13 +42,16 @@ pub use evaluate::evaluate;
 pub use filter::Filter;
 pub use front_end::FrontEnd;
 pub use infer::{InferOptions, Separated, infer, stem_path};
+pub use listening::{
+    ListeningTest, Opinion, Opinions, Question, analyse as analyse_listening, make as make_listening,
+};
 pub use model::SeparationModel;
 pub use patches::{Augment, Source};
 pub use recipe::{Baseline, Contender, Data, Protocol, RECIPES, Recipe};
 pub use render::Extension;
 pub use report::section;
 pub use results::{Amount, Clip, Comparison, Results, Row, STEMS, Spread};
-pub use scores::{MEASURES, StemScore, score};
+pub use scores::{MEASURES, Measure, StemScore, score};
 pub use separate::{PeakMeter, SeparateOptions, Separator, Stems, separate};
 pub use songs::{Song, Split, Stem, read_manifest};
 pub use sounds::{Sound, Tracks, prepare};

@@ -24,6 +24,9 @@ pub enum Extension {
     Accompaniment,
 }
 
+/// A frame's spectra `[channel][bin]` with the voice's gains `[bin]`.
+type Waiting = (Vec<Array1<Complex<f32>>>, Array1<f32>);
+
 /// Frames that the multichannel filter looks at together.
 const STRETCH: usize = 512;
 
@@ -36,7 +39,7 @@ pub(crate) struct Renderer {
     /// Frames that wait for their gains; `[channel][frame]`, each `[bin]`.
     waiting: Vec<VecDeque<Array1<Complex<f32>>>>,
     /// Frames with their gains that wait for the multichannel filter.
-    stretch: Vec<(Vec<Array1<Complex<f32>>>, Array1<f32>)>,
+    stretch: Vec<Waiting>,
     /// Gains `[bin]` of the song's own bins, from the network's frame `first` on.
     gains: VecDeque<Array1<f32>>,
     first: usize,

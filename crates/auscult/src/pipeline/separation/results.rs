@@ -123,11 +123,14 @@ pub(crate) fn measures(stems: &[StemScore; 2]) -> BTreeMap<String, f64> {
     named.collect()
 }
 
+/// Model, rendering, whether at the songs' own rate.
 type Key = (String, Rendering, bool);
+/// Sum and number of values, by measure.
+type Sums = HashMap<String, (f64, usize)>;
 
 /// Mean over seeds of every song's scores, in the order they were made.
 fn clips<'a>(scores: impl Iterator<Item = &'a ClipScore>) -> Vec<Clip> {
-    let mut found: Vec<(Clip, HashMap<String, (f64, usize)>)> = Vec::new();
+    let mut found: Vec<(Clip, Sums)> = Vec::new();
     let mut places: HashMap<(Key, String), usize> = HashMap::new();
     for score in scores {
         let key = ((score.model.clone(), score.rendering, score.native), score.song.clone());
@@ -140,7 +143,7 @@ fn clips<'a>(scores: impl Iterator<Item = &'a ClipScore>) -> Vec<Clip> {
                 native: score.native,
                 measures: BTreeMap::new(),
             };
-            found.push((clip, HashMap::new()));
+            found.push((clip, Sums::new()));
             found.len() - 1
         });
         for (name, value) in measures(&score.stems) {
@@ -149,7 +152,7 @@ fn clips<'a>(scores: impl Iterator<Item = &'a ClipScore>) -> Vec<Clip> {
             *count += 1;
         }
     }
-    let mean = |(mut clip, sums): (Clip, HashMap<String, (f64, usize)>)| {
+    let mean = |(mut clip, sums): (Clip, Sums)| {
         clip.measures = sums.into_iter().map(|(name, (sum, count))| (name, sum / count as f64)).collect();
         clip
     };

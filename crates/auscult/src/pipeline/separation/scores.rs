@@ -26,8 +26,11 @@ pub struct StemScore {
     pub sar_v4: Option<f64>,
 }
 
-/// The names of a stem's scores, and how to find them.
-pub const MEASURES: [(&str, fn(&StemScore) -> Option<f64>); 7] = [
+/// A score's name, and how to find it.
+pub type Measure = (&'static str, fn(&StemScore) -> Option<f64>);
+
+/// All of a stem's scores.
+pub const MEASURES: [Measure; 7] = [
     ("nsdr", |score| Some(score.nsdr)),
     ("sir", |score| Some(score.sir)),
     ("sar", |score| Some(score.sar)),

@@ -182,7 +182,7 @@ fn stem(row: &Row, root: &Path) -> Result<Stem> {
 }
 
 /// Whether a song's parts are enough to learn from.
-fn check(song: &Song) -> Result<(), String> {
+pub(crate) fn check(song: &Song) -> Result<(), String> {
     if song.accompaniment.is_empty() {
         return Err(format!("song `{}` has no `accompaniment`", song.name));
     }

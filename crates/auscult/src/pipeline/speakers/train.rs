@@ -107,6 +107,7 @@ pub fn train(
     files::write(&run.path("recipe.toml"), toml)?;
     let extractor = recipe.front_end.plan()?;
     let corpus = Corpus::prepare(&recordings, &extractor, options.skip_bad, observer)?;
+    run.begun_with(corpus.fingerprint())?;
     let experiment = Experiment { recipe, corpus: &corpus, extractor: &extractor, run: &run };
     let mut found = Vec::new();
     for &seed in &recipe.protocol.seeds {
@@ -418,6 +419,9 @@ fn score(
     })
 }
 
+/// The scores of a recording, and the turns that were found in it.
+pub(crate) type ScoredMeeting = (ScoredTurns, Vec<Segment>);
+
 /// Diarizes recordings that come with their truth, and how many were left out.
 ///
 /// # Errors
@@ -427,7 +431,7 @@ pub(crate) fn score_meetings(
     meetings: &[Meeting],
     skip_bad: bool,
     observer: &mut dyn Observer,
-) -> Result<(Vec<(ScoredTurns, Vec<Segment>)>, usize)> {
+) -> Result<(Vec<ScoredMeeting>, usize)> {
     use super::infer::DiarizeOptions;
     observer.begin("recordings with several speakers", meetings.len() as u64);
     let (mut all, mut skipped) = (Vec::new(), 0);

@@ -2,17 +2,15 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use memmap2::Mmap;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use ndarray_npy::ViewNpyExt as _;
-use rayon::prelude::*;
 
 use super::front_end::{FeatureExtractor, FrontEnd};
 use super::manifest::Song;
 use crate::observer::Observer;
+use crate::pipeline::preparation::prepare_each;
 use crate::run::fingerprint;
 use crate::{Error, Result};
 
@@ -46,12 +44,12 @@ impl Features {
 }
 
 /// Features of many songs, in the order given, through the cache; the hash covers the sound file's bytes and the front
-/// end, so that a changed file or setting is computed anew and nothing is computed twice. Labels that go on after
-/// their sound has ended are refused here. With `skip_bad`, songs that cannot be used are `None` and a warning.
+/// end, so that a changed file or setting is computed anew and nothing is computed twice. With `skip_bad`, songs that
+/// cannot be used are `None` and a warning.
 ///
 /// # Errors
-/// Without `skip_bad` the first bad song by manifest order, the others being warned of; [`Error::Interrupted`]; a
-/// cache that cannot be written.
+/// Without `skip_bad` the first bad song by manifest order, the others being warned of; [`Error::Table`] for labels that
+/// go on after their song has ended; [`Error::Interrupted`]; a cache that cannot be written.
 pub fn prepare(
     songs: &[Song],
     front_end: FrontEnd,
@@ -59,56 +57,8 @@ pub fn prepare(
     skip_bad: bool,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Option<Features>>> {
-    observer.begin("features", songs.len() as u64);
     let extractor = FeatureExtractor::new(front_end)?;
-    let done = AtomicU64::new(0);
-    let stop = AtomicBool::new(false);
-    let observer = Mutex::new(observer);
-    let results: Vec<Option<Result<Features>>> = songs
-        .par_iter()
-        .map(|song| {
-            if stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            let result = of_song(&extractor, song, cache);
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if let Ok(mut observer) = observer.lock()
-                && observer.advance(done, "").is_break()
-            {
-                stop.store(true, Ordering::Relaxed);
-            }
-            Some(result)
-        })
-        .collect();
-    let observer = observer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut features = Vec::with_capacity(results.len());
-    let mut first = None;
-    for result in results {
-        match result {
-            None => return Err(Error::Interrupted),
-            Some(Ok(of_song)) => features.push(Some(of_song)),
-            Some(Err(error @ (Error::Recording { .. } | Error::Table { .. }))) => {
-                if skip_bad {
-                    observer.warn(&format!("skipped {error}"));
-                } else if first.is_some() {
-                    observer.warn(&error.to_string());
-                } else {
-                    first = Some(error);
-                }
-                features.push(None);
-            }
-            Some(Err(error)) => return Err(error),
-        }
-    }
-    if let Some(first) = first {
-        return Err(first);
-    }
-    let used = features.iter().flatten().count();
-    observer.end(&match features.len() - used {
-        0 => format!("{used} songs"),
-        bad => format!("{used} songs, {bad} skipped"),
-    });
-    Ok(features)
+    prepare_each("features", songs, skip_bad, observer, |song| of_song(&extractor, song, cache))
 }
 
 /// Changes when the same front end would give other numbers than before.

@@ -101,6 +101,6 @@ def hierarchical():
 
 if __name__ == "__main__":
     for name, made in (("comparison", comparison()), ("gmm", gmm()), ("linkage", hierarchical())):
-        (HERE / f"{name}.json").write_text(json.dumps(made))
+        (HERE / f"{name}.json").write_text(json.dumps(made) + "\n")
     (HERE / "versions.txt").write_text(
         f"python {platform.python_version()}\nnumpy {np.__version__}\nscipy {scipy.__version__}\nscikit-learn {sklearn.__version__}\n")

@@ -1,13 +1,15 @@
 //! The recordings of a run: manifest, features, and the division of speakers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, ArrayView1};
-use rayon::prelude::*;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
 use super::front_end::FeatureExtractor;
 use crate::observer::Observer;
+use crate::pipeline::preparation::prepare_each;
 use crate::random::Random;
+use crate::run::fingerprint;
 use crate::table::Table;
 use crate::{Error, Result};
 
@@ -156,48 +158,43 @@ impl Corpus {
             recordings.iter().map(|recording| recording.speaker.clone()).collect();
         speakers.sort();
         speakers.dedup();
-        observer.begin("features", recordings.len() as u64);
-        let (mut utterances, mut first, mut skipped, mut done) = (Vec::new(), None, 0, 0);
-        // One session is one recording cut into pieces: features are made of the whole.
-        let mut sessions: Vec<Vec<&Recording>> = Vec::new();
-        for recording in recordings {
-            match sessions.last_mut() {
-                Some(session) if session[0].session == recording.session => session.push(recording),
-                _ => sessions.push(vec![recording]),
+        let prepared = prepare_each("features", recordings, skip_bad, observer, |recording| {
+            let problem = |problem: String| Error::recording(&recording.path, problem);
+            let samples = extractor.samples(&recording.path)?;
+            let speech = extractor.features_before_normalisation(ArrayView1::from(&samples));
+            let frames = speech.map_err(|error| problem(error.to_string()))?.voiced();
+            if frames.nrows() == 0 {
+                return Err(problem("no speech was found in it; leave it out, or pass --skip-bad".into()));
+            }
+            let speaker = speakers.binary_search(&recording.speaker).unwrap_or_default();
+            Ok(Utterance { speaker, part: recording.part, samples, frames })
+        })?;
+        let skipped = prepared.iter().filter(|one| one.is_none()).count();
+        let mut sessions: BTreeMap<&str, Vec<Utterance>> = BTreeMap::new();
+        for (recording, utterance) in recordings.iter().zip(prepared) {
+            if let Some(utterance) = utterance {
+                sessions.entry(&recording.session).or_default().push(utterance);
             }
         }
-        for some in sessions.chunks(32) {
-            let read: Vec<Vec<Result<Utterance>>> =
-                some.par_iter().map(|session| prepare_session(session, &speakers, extractor)).collect();
-            for result in read.into_iter().flatten() {
-                done += 1;
-                match result {
-                    Ok(utterance) => utterances.push(utterance),
-                    Err(error @ Error::Recording { .. }) => {
-                        skipped += 1;
-                        if skip_bad {
-                            observer.warn(&format!("skipped {error}"));
-                        } else if first.is_some() {
-                            observer.warn(&error.to_string());
-                        } else {
-                            first = Some(error);
-                        }
-                    }
-                    Err(error) => return Err(error),
+        if extractor.removes_mean() {
+            // One session is one recording cut into pieces, with one channel: one mean for all of it.
+            for session in sessions.values_mut() {
+                let views: Vec<ArrayView2<f32>> = session.iter().map(|one| one.frames.view()).collect();
+                let all = concatenate(Axis(0), &views).map_err(Error::part("features"))?.mapv(f64::from);
+                if let Some(mean) = all.mean_axis(Axis(0)) {
+                    let mean = mean.mapv(|mean| mean as f32);
+                    session.iter_mut().for_each(|one| one.frames -= &mean);
                 }
             }
-            if observer.advance(done, "").is_break() {
-                return Err(Error::Interrupted);
-            }
         }
-        if let Some(first) = first {
-            return Err(first);
-        }
-        observer.end(&match skipped {
-            0 => format!("{} recordings of {} speakers", utterances.len(), speakers.len()),
-            _ => format!("{} recordings of {} speakers, {skipped} skipped", utterances.len(), speakers.len()),
-        });
-        Ok(Self { speakers, utterances, skipped })
+        Ok(Self { speakers, utterances: sessions.into_values().flatten().collect(), skipped })
+    }
+
+    /// Changes when a recording does.
+    pub(crate) fn fingerprint(&self) -> String {
+        let bytes = |one: &Utterance| one.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let parts: Vec<Vec<u8>> = self.utterances.iter().map(bytes).collect();
+        fingerprint(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     /// Background utterances, speaker after speaker.
@@ -231,41 +228,6 @@ impl Corpus {
         }
         Ok([speakers, test])
     }
-}
-
-fn prepare_session(
-    session: &[&Recording],
-    speakers: &[String],
-    extractor: &FeatureExtractor,
-) -> Vec<Result<Utterance>> {
-    let read: Vec<Result<Vec<f32>>> =
-        session.iter().map(|recording| extractor.samples(&recording.path)).collect();
-    let mut utterances = Vec::new();
-    // Features of each piece, then one mean over the session: pieces of one utterance share their channel.
-    let (mut sum, mut count) = (ndarray::Array1::<f64>::zeros(extractor.front_end().features()), 0.0);
-    for (recording, samples) in session.iter().zip(read) {
-        utterances.push(samples.and_then(|samples| {
-            let problem = |problem: String| Error::recording(&recording.path, problem);
-            let plain = extractor
-                .features_before_normalisation(ArrayView1::from(&samples))
-                .map_err(|error| problem(error.to_string()))?;
-            let frames = plain.voiced();
-            if frames.nrows() == 0 {
-                return Err(problem("no speech was found in it; leave it out, or pass --skip-bad".into()));
-            }
-            sum += &frames.mapv(f64::from).sum_axis(ndarray::Axis(0));
-            count += frames.nrows() as f64;
-            let speaker = speakers.binary_search(&recording.speaker).unwrap_or_default();
-            Ok(Utterance { speaker, part: recording.part, samples, frames })
-        }));
-    }
-    if extractor.removes_mean() && count > 0.0 {
-        let mean = (sum / count).mapv(|mean| mean as f32);
-        for utterance in utterances.iter_mut().flatten() {
-            utterance.frames -= &mean;
-        }
-    }
-    utterances
 }
 
 #[cfg(test)]

@@ -107,6 +107,7 @@ pub fn train(
     files::write(&run.path("recipe.toml"), toml)?;
     let extractor = recipe.front_end.plan()?;
     let corpus = Corpus::prepare(&recordings, &extractor, options.skip_bad, observer)?;
+    run.begun_with(corpus.fingerprint())?;
     let experiment = Experiment { recipe, corpus: &corpus, extractor: &extractor, run: &run };
     let mut found = Vec::new();
     for &seed in &recipe.protocol.seeds {

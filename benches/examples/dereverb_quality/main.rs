@@ -1,10 +1,9 @@
-//! What dereverberation gains: simulated rooms, static and moving speakers, and optionally a measured response and a
-//! real recording.
+//! What dereverberation gains: simulated rooms, static and moving speakers, and optionally a real recording.
 //!
-//! `dereverb_quality SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RESPONSE [RECORDING]]`
+//! `dereverb_quality SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RECORDING]`
 //!
-//! SPEECH_FOLDER holds recordings of speech, one speaker each, at least 6 s long (`.flac` or `.wav`); RESPONSE is a
-//! measured impulse response, RECORDING a reverberant recording, both of several channels. Written to OUTPUT_FOLDER:
+//! SPEECH_FOLDER holds recordings of speech, one speaker each, at least 6 s long (`.flac` or `.wav`); RECORDING is
+//! reverberant and of several channels. Written to OUTPUT_FOLDER:
 //! `dereverb_quality.csv`, a row for every scene and method; `dereverb_quality.svg`, the gains over the unprocessed
 //! recording; `dereverb_recording.svg`, the energy envelope of the real recording before and after; and
 //! `dereverb_quality.md`, the table of means with 95 % bootstrap intervals over rooms. The same seeds give the same
@@ -35,7 +34,7 @@ pub const RATE: u32 = 8_000;
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [speech, output, rooms, real @ ..] = arguments.as_slice() else {
-        return Err("expected SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RESPONSE [RECORDING]]".into());
+        return Err("expected SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RECORDING]".into());
     };
     let (output, rooms) = (Path::new(output), rooms.parse()?);
     let speech = scenes::speech(Path::new(speech), rooms)?;
@@ -45,7 +44,7 @@ fn main() -> Result<(), Failure> {
         if table.has(&scene) {
             return Ok(());
         }
-        let simulated = scene.simulate(&speech[scene.room % speech.len()], real.first())?;
+        let simulated = scene.simulate(&speech[scene.room % speech.len()])?;
         let mut rows = Vec::new();
         for (index, name) in METHODS.iter().enumerate() {
             let processed = transform.apply(index, &simulated.recorded)?;
@@ -60,9 +59,6 @@ fn main() -> Result<(), Failure> {
                 measure(Described { kind: kind.to_owned(), seconds, room })?;
             }
         }
-        if !real.is_empty() {
-            measure(Described { kind: "measured response".to_owned(), seconds: f64::NAN, room })?;
-        }
         println!("room {} of {rooms}", room + 1);
     }
     let rows = table.rows;
@@ -70,7 +66,7 @@ fn main() -> Result<(), Failure> {
     std::fs::write(output.join("dereverb_quality.md"), &text)?;
     println!("{text}");
     plot::gains(&output.join("dereverb_quality.svg"), &rows)?;
-    if let Some(recording) = real.get(1) {
+    if let Some(recording) = real.first() {
         let recording = read(recording)?.resample(RATE)?.samples.mapv(f64::from);
         let processed: Vec<_> =
             (0..METHODS.len()).map(|index| transform.apply(index, &recording)).collect::<Result<_, _>>()?;

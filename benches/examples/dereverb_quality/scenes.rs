@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use auscult_audio_io::ReadOptions;
-use auscult_dereverb::ndarray::{Array2, s};
+use auscult_dereverb::ndarray::Array2;
 use auscult_dereverb::room::{Point, RoomParams, circular_array, render, split_early};
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rand_pcg::Pcg64Mcg;
@@ -29,22 +29,16 @@ pub struct Scene {
 /// Which scene it is.
 #[derive(Clone, Debug)]
 pub struct Described {
-    /// static, moving, or measured response
+    /// static or moving
     pub kind: String,
-    /// Reverberation time; NaN for the measured response
+    /// Reverberation time
     pub seconds: f64,
     pub room: usize,
 }
 
 impl Described {
-    pub fn simulate(&self, dry: &[f64], response: Option<&String>) -> Result<Scene, Failure> {
-        match response {
-            Some(response) if self.seconds.is_nan() => {
-                let response = ReadOptions::default().sample_rate(RATE).read(response)?;
-                through(dry, &response.samples.mapv(f64::from), self.room)
-            }
-            _ => simulate(dry, self.room, self.seconds, self.kind == "moving"),
-        }
+    pub fn simulate(&self, dry: &[f64]) -> Result<Scene, Failure> {
+        simulate(dry, self.room, self.seconds, self.kind == "moving")
     }
 }
 
@@ -110,16 +104,6 @@ fn simulate(dry: &[f64], room: usize, seconds: f64, moving: bool) -> Result<Scen
         recorded += &render(&part, responses.late.view())?;
     }
     Ok(finish(dry, recorded, early, moving, room))
-}
-
-/// Speech through a measured response [microphone, sample].
-fn through(dry: &[f64], response: &Array2<f64>, index: usize) -> Result<Scene, Failure> {
-    let mut padded = Array2::zeros((response.nrows(), response.ncols() + auscult_dereverb::room::LEAD));
-    padded.slice_mut(s![.., auscult_dereverb::room::LEAD..]).assign(response);
-    let parts = split_early(padded.view(), (0.032 * f64::from(RATE)) as usize)?;
-    let early = render(dry, parts.early.view())?;
-    let recorded = &early + &render(dry, parts.late.view())?;
-    Ok(finish(dry, recorded, early, false, 100 + index))
 }
 
 /// Microphone noise 60 dB below the recording.

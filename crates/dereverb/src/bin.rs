@@ -12,7 +12,7 @@ use crate::stack::{Stack, StackedPast};
 use crate::wpe::{PowerFloor, PsdContext, Statistics, WpeParams};
 
 /// A frame this far below the mean power of the input is no sound of any room, but padding.
-const DIGITAL_SILENCE: f64 = 1e-10;
+pub(crate) const DIGITAL_SILENCE: f64 = 1e-10;
 
 /// The weight of such a frame, one of mean power having 1: too little to be learnt from, enough to keep the filter from
 /// making sound out of it.
@@ -99,7 +99,7 @@ impl<T: Real> Bin<T> {
             self.estimate_power(params.psd_context);
             self.weigh(params, mask.as_ref());
             self.estimate_filter();
-            self.apply_filter();
+            self.apply_filter(matches!(params.power_floor, PowerFloor::Mean(_)));
         }
     }
 
@@ -182,15 +182,18 @@ impl<T: Real> Bin<T> {
         }
     }
 
-    /// dₜ = xₜ - Gᴴ x̄ₜ
-    fn apply_filter(&mut self) {
+    /// dₜ = xₜ - Gᴴ x̄ₜ, but silence in padding, which no reverberation reaches.
+    fn apply_filter(&mut self, padding_is_silent: bool) {
         let (channels, stride) = (self.stack.past.channels, self.stack.stride());
         let filter = &self.filter;
         self.stack.filter(|j, m| filter.get(j * channels + m), &mut self.output);
         for m in 0..channels {
             for t in 0..self.stack.frames {
                 // the product is conj(Gᴴ x̄ₜ)
-                let predicted = self.output.get(m * stride + t).conj();
+                let predicted = match padding_is_silent && self.most[t].is_finite() {
+                    true => Complex::default(),
+                    false => self.output.get(m * stride + t).conj(),
+                };
                 self.output.set(m * stride + t, self.stack.present(m, t) - predicted);
             }
         }

@@ -100,7 +100,7 @@ impl OnlineWpeParams {
 /// # Where it departs from nara_wpe
 /// The outputs are those of `online_wpe_step`, whose `delay` counts one less: its newest past frame is `delay + 1`
 /// frames old, ours (and that of nara_wpe's offline functions) `delay`. Four cases in which `online_wpe_step` fails
-/// are mended: frames 100 dB below the loudest teach nothing (there Q would grow without bound); once Q has grown to
+/// are mended: frames 100 dB below the loudest pass and teach nothing (there Q would grow without bound); once Q has grown to
 /// where half the digits are lost (in directions that are never heard, such as the difference of two equal
 /// microphones) it stops forgetting; if rounding makes Q indefinite all the same it is learnt anew; and only one
 /// triangle of Q is computed, so that it cannot cease to be Hermitian.

@@ -54,6 +54,25 @@ impl<T: Real> Rows<T> {
     }
 }
 
+impl<T: Real> Rows<T> {
+    /// Replaces the operand by weights[k] `values`[offsets[k] + first + r]: all four rows, without a branch.
+    pub(crate) fn pack_weighted(
+        &mut self,
+        values: &Planar<T>,
+        offsets: &[usize],
+        first: usize,
+        weights: &[T],
+    ) {
+        self.0.resize(weights.len() * 2 * ROWS, T::zero());
+        for ((packed, &offset), &weight) in self.0.chunks_exact_mut(2 * ROWS).zip(offsets).zip(weights) {
+            let (re, im) = packed.split_at_mut(ROWS);
+            let at = offset + first..offset + first + ROWS;
+            re.iter_mut().zip(&values.re[at.clone()]).for_each(|(packed, &value)| *packed = weight * value);
+            im.iter_mut().zip(&values.im[at]).for_each(|(packed, &value)| *packed = weight * value);
+        }
+    }
+}
+
 impl<T: Real> Product<'_, T> {
     pub(crate) fn run(self) {
         Arch::new().dispatch(self);

@@ -108,6 +108,13 @@ impl<T: Real> Recursion<T> {
             self.recent.set(newest + m, value);
             self.output[m] = value - self.prediction[m];
         }
+        let present: T = (newest..newest + channels).map(|i| self.recent.get(i).norm_sqr()).sum();
+        if present <= T::of(SILENCE) * self.loudest * T::of(channels as f64) {
+            // no reverberation reaches digital silence
+            for (m, output) in self.output.iter_mut().enumerate() {
+                *output = self.recent.get(newest + m);
+            }
+        }
         let window = self.start * channels..(self.start + span) * channels;
         let energy: T = window.clone().map(|i| self.recent.get(i).norm_sqr()).sum();
         self.power = energy / T::of(window.len() as f64);

@@ -89,25 +89,17 @@ impl<T: Real> Stack<T> {
 
     /// The lower triangle of Σ wₜ x̄ₜ x̄ₜᴴ, rows `width` apart.
     pub(crate) fn gram(&mut self, weights: &[T], gram: &mut Planar<T>, width: usize) {
-        let (order, channels) = (self.past.len(), self.past.channels);
+        let order = self.past.len();
         gram.clear();
         for start in (0..self.frames).step_by(BLOCK) {
-            let depth = BLOCK.min(self.frames - start);
-            let weights = &weights[start..start + depth];
+            let block = start..self.frames.min(start + BLOCK);
+            let offsets = &self.frame_offsets[block.clone()];
             for i in (0..order).step_by(ROWS) {
-                let past =
-                    |k: usize, r: usize| self.by_frame.get((start + k) * channels + i + r) * weights[k];
-                self.rows.pack(depth, order - i, past);
-                Product {
-                    a: &self.rows,
-                    b: &self.by_frame,
-                    offsets: &self.frame_offsets[start..start + depth],
-                    columns: (i + ROWS).min(order),
-                    c: gram,
-                    start: i * width,
-                    width,
-                }
-                .run();
+                // rows from `order` on mean nothing; the matrix has room for them
+                self.rows.pack_weighted(&self.by_frame, offsets, i, &weights[block.clone()]);
+                let columns = (i + ROWS).min(order);
+                let (a, b) = (&self.rows, &self.by_frame);
+                Product { a, b, offsets, columns, c: gram, start: i * width, width }.run();
             }
         }
     }

@@ -46,7 +46,7 @@ pub enum Statistics {
 ///
 /// A floor keeps the equations well-conditioned; it does not make padding fit the model, in which reverberation goes
 /// on after the sound. With [`PowerFloor::Mean`], frames whose input is 100 dB below the mean (no room is so quiet)
-/// therefore weigh next to nothing. Exclude others by [`Wpe::process_masked`].
+/// therefore weigh next to nothing, and stay as they are. Exclude others by [`Wpe::process_masked`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]

@@ -37,7 +37,10 @@ fn odd_recordings_come_out_sane() {
             assert!(output.iter().all(|x| x.is_finite()), "{name}, {method}");
             if recording.iter().any(|&x| x != 0.0) {
                 let change = decibels(&output, &recording);
-                assert!(change < 0.5, "{name}, {method}: {change:+.1} dB");
+                // 20 coefficients a channel learnt within 250 frames: what a recursion predicts before it has learnt them
+                // errs by about 20 / t of the power at frame t, a third of the whole (docs/dereverb.md)
+                let most = if method == "online" { 2.0 } else { 0.5 };
+                assert!(change < most, "{name}, {method}: {change:+.1} dB");
             } else {
                 assert!(output.iter().all(|&x| x == 0.0));
             }

@@ -8,7 +8,7 @@ use rand_pcg::Pcg64Mcg;
 use super::posterior::{Summand, lower, triangle};
 use super::workspace::Workspace;
 use super::{LateModel, UnifiedParams};
-use crate::bin::Bin;
+use crate::bin::{Bin, DIGITAL_SILENCE};
 use crate::hermitian::{self, Matrix, cholesky, identity, inverse, trace};
 use crate::planar::Planar;
 use crate::wpe::WpeParams;
@@ -270,6 +270,20 @@ impl<T: Real> BinModel<T> {
             .map(|index| self.error.get(index / frames * stride + index % frames) * self.amplitude)
             .collect();
         sources.extend([residual, linear]);
+        for t in 0..frames {
+            let input = &self.signal[t * channels..][..channels];
+            if input.iter().map(|x| x.norm_sqr()).sum::<T>() > T::of(DIGITAL_SILENCE * channels as f64) {
+                continue;
+            }
+            // no reverberation reaches padding: it stays as it is, by convention with the first source
+            let last = sources.len() - 1;
+            for (index, part) in sources.iter_mut().enumerate() {
+                for (m, &x) in input.iter().enumerate() {
+                    let whole = index == 0 || index == last;
+                    part[m * frames + t] = if whole { x * self.amplitude } else { Complex::default() };
+                }
+            }
+        }
         sources
     }
 

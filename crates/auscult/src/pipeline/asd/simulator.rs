@@ -369,8 +369,7 @@ mod tests {
     #[test]
     fn sources_may_sway() {
         let swaying = Factory { sway: 0.05, ..small() };
-        let sound =
-            |factory: &Factory| Hall::new(factory, 1).unwrap().segment(0, 0, Image::Full).unwrap().mixed(0.0);
+        let sound = |factory: &Factory| Hall::new(factory, 1).unwrap().normal(0, 0, Image::Full).unwrap();
         assert_ne!(sound(&swaying), sound(&small()));
         assert!(sound(&swaying).iter().all(|sample| sample.is_finite()));
     }

@@ -27,7 +27,7 @@
 //! | [`fa_speaker`] | mixtures, eigenvoices, speaker comparison, clustering | scikit-learn, SciPy, NumPy |
 //! | [`nmf_family`] | NMF, underapproximation, novelty extraction | scikit-learn |
 //! | `models_tch` (feature `torch`) | networks, training, checkpoints | PyTorch |
-//! | `pipeline` (feature `torch`) | birds: recordings to species | paper 001 |
+//! | `pipeline` (feature `torch`) | asd, birds, speakers, svd, separation | five papers |
 //! | | separation: songs to voice and band | paper 004 |
 //! | | speakers: who is the same, who spoke when | paper 002 |
 //! | | svd: songs to singing | paper 003 |

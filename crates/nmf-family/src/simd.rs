@@ -4,7 +4,7 @@
 //! matrix products need, would cost as much as the product. The tile below reads both operands in place.
 
 use num_traits::{Float, FromPrimitive, NumAssign};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use std::fmt::Debug;
 use std::iter::Sum;
 
@@ -74,15 +74,30 @@ macro_rules! real {
 real!(f32, f32s, splat_f32s, as_simd_f32s, as_mut_simd_f32s, mul_add_e_f32s, reduce_sum_f32s);
 real!(f64, f64s, splat_f64s, as_simd_f64s, as_mut_simd_f64s, mul_add_e_f64s, reduce_sum_f64s);
 
-/// Runs `work` compiled for the widest instruction set of this processor, so that plain loops vectorise.
+/// Runs `work` with vectors of at most 32 bytes, for which the rows are padded. Wider ones could exist: which
+/// instruction sets pulp knows is decided by every crate of a build together.
+#[inline(always)]
+fn dispatch<Work: WithSimd>(work: Work) -> Work::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        match pulp::x86::V3::try_new() {
+            Some(simd) => Simd::vectorize(simd, work),
+            None => Simd::vectorize(pulp::Scalar, work),
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    pulp::Arch::new().dispatch(work)
+}
+
+/// Runs `work` compiled for the vectors of this processor, so that plain loops vectorise.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    Arch::new().dispatch(work)
+    dispatch(work)
 }
 
 /// Σ aₙ bₙ over the shorter length.
 pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    Arch::new().dispatch(Dot { a, b })
+    dispatch(Dot { a, b })
 }
 
 struct Dot<'a, T> {
@@ -145,13 +160,13 @@ pub(crate) struct Operand<'a, T> {
 /// C = A B, with A `rows` x `depth`.
 pub(crate) fn product<T: Real>(a: Operand<T>, b: Operand<T>, depth: usize, c: &mut [T]) {
     let rows = c.len() / b.width;
-    Arch::new().dispatch(Product::<T, false> { a, b, c, rows, depth });
+    dispatch(Product::<T, false> { a, b, c, rows, depth });
 }
 
 /// C += Aᵀ B, with A `depth` x `rows`.
 pub(crate) fn add_transposed_product<T: Real>(a: Operand<T>, b: Operand<T>, depth: usize, c: &mut [T]) {
     let rows = c.len() / b.width;
-    Arch::new().dispatch(Product::<T, true> { a, b, c, rows, depth });
+    dispatch(Product::<T, true> { a, b, c, rows, depth });
 }
 
 /// C = A B, or with A transposed C += Aᵀ B.

@@ -55,7 +55,7 @@ fn training() -> train::Training {
 }
 
 fn run_args(training: train::Training) -> run::Args {
-    run::Args { pipeline: "all".into(), training, offline: false }
+    run::Args { pipeline: "birds".into(), training, offline: false }
 }
 
 #[test]

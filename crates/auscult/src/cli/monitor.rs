@@ -260,7 +260,10 @@ impl Speaker<'_> {
     /// With `--pictures`, writes that of an alarmed segment.
     fn picture(&self, path: &str, verdict: &Verdict) -> anyhow::Result<Option<PathBuf>> {
         let (Some(folder), Some(true)) = (&self.arguments.pictures, verdict.alarm) else { return Ok(None) };
-        let stem = Path::new(path).file_stem().map_or_else(|| "sound".into(), |stem| stem.to_string_lossy());
+        let stem = match path {
+            "-" => "stream".into(),
+            _ => Path::new(path).file_stem().unwrap_or_default().to_string_lossy(),
+        };
         let target = folder.join(format!("{stem}-{:.0}s.png", verdict.start));
         auscult::write_file(&target, picture(verdict))?;
         Ok(Some(target))

@@ -396,7 +396,8 @@ struct Segment {
 fn segments(samples: usize, seconds: f64, rate: u32) -> Vec<Segment> {
     let length = ((seconds * f64::from(rate)) as usize).max(1);
     let mut starts: Vec<usize> = (0..samples).step_by(length).collect();
-    if starts.len() > 1 && samples % length > 0 && 2 * (samples % length) < length {
+    let rest = samples % length;
+    if starts.len() > 1 && rest > 0 && 2 * rest < length {
         starts.pop();
     }
     let ends = starts.iter().skip(1).copied().chain([samples]).collect::<Vec<_>>();

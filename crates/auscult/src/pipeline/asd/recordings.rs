@@ -205,7 +205,7 @@ pub(super) fn score(
     let vectors = errors.values().map(|errors| errors.ncols()).min().unwrap_or(0);
     let a_segment = match segment_seconds {
         0.0 => vectors,
-        seconds => ((seconds / features.seconds()).round() as usize).clamp(1, vectors.max(1)),
+        seconds => ((seconds / features.seconds()).floor() as usize).clamp(1, vectors.max(1)),
     };
     let count = (vectors / a_segment.max(1)).max(1);
     let name = recording.path.display().to_string();

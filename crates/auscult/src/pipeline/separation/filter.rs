@@ -214,8 +214,8 @@ mod tests {
         let expected = naive_step(&mixture, &gains);
         let most = second.iter().zip(&expected).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max);
         assert!(most < 1e-4, "{most}");
-        // The formula itself, in NumPy over twenty draws of such sources, leaves 0.83 to 0.91 of the error.
-        assert!(error(&second) < 0.95 * error(&first), "{} {}", error(&second), error(&first));
+        // The same formula in NumPy leaves 0.81 to 0.91 of the error, by the draw.
+        assert!(error(&second) < 0.92 * error(&first), "{} {}", error(&second), error(&first));
         // Silence stays silence.
         mixture.fill(Complex::default());
         assert!(multichannel_step(mixture.view(), gains.view()).iter().all(|x| x.norm_sqr() == 0.0));

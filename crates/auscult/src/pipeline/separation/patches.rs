@@ -255,7 +255,6 @@ mod tests {
         let choice = || Choice::covering(&[&song], &SMALL);
         let (input, target) = filled(vec![&song], &Augment::default(), choice(), 0);
         let (vocals, band) = target.split_at(64 * 64);
-        // Scaled before or after the difference: equal but for rounding.
         assert!(vocals.iter().zip(&input).zip(band).all(|((v, x), b)| (v - (x - b).max(0.0)).abs() < 1e-6));
         assert!(vocals.contains(&0.0));
         let Choice::Fixed(places) = choice() else { panic!() };

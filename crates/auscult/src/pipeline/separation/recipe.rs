@@ -290,8 +290,5 @@ mod tests {
         assert!(message("contender.0.augment.remix=2").contains("between 0 and 1"));
         assert!(message("contender.0.separate.overlap=1").contains("overlap"));
         assert!(message("data.layout='mir-1k'").contains("only layout `manifest`"));
-        let nowhere =
-            Recipe::read("mir-1k", &["data={ layout = 'mir-1k' }".to_owned()]).unwrap_err().to_string();
-        assert!(nowhere.contains("root = FOLDER"), "{nowhere}");
     }
 }

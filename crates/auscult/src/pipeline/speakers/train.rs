@@ -419,6 +419,9 @@ fn score(
     })
 }
 
+/// The scores of a recording, and the turns that were found in it.
+pub(crate) type ScoredMeeting = (ScoredTurns, Vec<Segment>);
+
 /// Diarizes recordings that come with their truth, and how many were left out.
 ///
 /// # Errors
@@ -428,7 +431,7 @@ pub(crate) fn score_meetings(
     meetings: &[Meeting],
     skip_bad: bool,
     observer: &mut dyn Observer,
-) -> Result<(Vec<(ScoredTurns, Vec<Segment>)>, usize)> {
+) -> Result<(Vec<ScoredMeeting>, usize)> {
     use super::infer::DiarizeOptions;
     observer.begin("recordings with several speakers", meetings.len() as u64);
     let (mut all, mut skipped) = (Vec::new(), 0);

@@ -253,6 +253,19 @@ mod tests {
         (0..count as u64).map(|i| ((i * 2654435761 + seed) % 1000) as f64 / 500.0 - 1.0).collect()
     }
 
+    /// Rows are padded to 32 bytes; a wider vector would leave out what does not fill it.
+    #[test]
+    fn vectors_fit_the_padding_whatever_pulp_may_use() {
+        struct Width;
+        impl WithSimd for Width {
+            type Output = usize;
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                size_of::<S::f64s>()
+            }
+        }
+        assert_eq!(32 % dispatch(Width), 0);
+    }
+
     #[test]
     fn products_match_the_definition() {
         for (rows, depth, width) in [(4, 1, 4), (8, 7, 20), (12, 33, 8), (4, 0, 12), (20, 64, 28)] {

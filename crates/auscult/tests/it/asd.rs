@@ -187,6 +187,14 @@ fn real_recordings_go_through_the_same_code() {
 
     let said = place.auscult(["eval", "asd", "--manifest", "labels.csv"]).well();
     assert!(said.out.contains("harmonic mean of auc and pauc"), "{}", said.out);
+    // who trained is not scored
+    place.file(
+        "parts.csv",
+        "path,machine,condition,part\nfan0.wav,fan,normal,train\nfan6.wav,fan,normal,test\nfan7.wav,fan,abnormal,test\n",
+    );
+    let said = place.auscult(["eval", "asd", "--manifest", "parts.csv"]).well();
+    assert!(said.err.contains("1 normal recordings are left out"), "{}", said.err);
+    assert!(said.out.contains("n = 4"), "two recordings of two segments: {}", said.out);
     place.file("other.csv", "path,machine,condition\nfan0.wav,lathe,normal\n");
     place.auscult(["eval", "asd", "--manifest", "other.csv"]).refused(&["line 2", "`lathe`"]);
     place.file("labels.csv", "path,machine,condition\nmissing.wav,fan,normal\nfan1.wav,fan,normal\n");

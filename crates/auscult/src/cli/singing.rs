@@ -16,9 +16,10 @@ pub(super) struct SingingArguments {
     /// Songs: mp3, flac, ogg, wav, m4a; any rate, any length
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Run whose model listens: a folder or `latest`
-    #[arg(long, default_value = "latest")]
-    run: PathBuf,
+    /// Run whose model listens: a folder or `latest` [default: the latest; before there is one, the model in the
+    /// project's data/singing/model]
+    #[arg(long)]
+    run: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -96,8 +97,7 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
         Some(folder) => targets(&arguments.files, folder, "svg")?,
         None => Vec::new(),
     };
-    let run = open_run(&arguments.compute.runs, "svd", &arguments.run)?;
-    let listener = Listener::new(SvdModel::of_run(&run, arguments.compute.device)?)?;
+    let listener = Listener::new(model(arguments)?)?;
     let segments = segment_options(arguments, &listener)?;
     let options = InferOptions {
         hop: arguments.hop.map(usize::from),
@@ -136,6 +136,25 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
     }
     anyhow::ensure!(failed < arguments.files.len(), "none of the {failed} files could be read");
     Ok(())
+}
+
+fn model(arguments: &SingingArguments) -> anyhow::Result<SvdModel> {
+    let Compute { device, runs, .. } = &arguments.compute;
+    let latest = PathBuf::from("latest");
+    let trained = runs.join("svd").join(&latest).join("run.json").is_file();
+    if arguments.run.is_none() && !trained {
+        // The command may be called from anywhere, and is most often built in a checkout.
+        let places = [std::env::current_dir()?, std::env::current_exe()?];
+        let places = places.each_ref().map(PathBuf::as_path);
+        if let Some(model) = SvdModel::that_comes_along(&places, *device)? {
+            say(
+                "nothing was trained here: listening with the model of data/singing/model, which is CC BY-NC",
+            );
+            return Ok(model);
+        }
+    }
+    let run = open_run(runs, "svd", arguments.run.as_ref().unwrap_or(&latest))?;
+    Ok(SvdModel::of_run(&run, *device)?)
 }
 
 fn segment_options(arguments: &SingingArguments, listener: &Listener) -> anyhow::Result<SegmentOptions> {

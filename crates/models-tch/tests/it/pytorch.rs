@@ -136,3 +136,50 @@ fn the_file_that_pytorch_was_given_is_what_we_write() {
     let again = std::fs::read(folder.path().join("again.safetensors")).unwrap();
     assert!(again == std::fs::read(golden_path("from_rust.safetensors")).unwrap());
 }
+
+/// The golden file with every number cut to 16 bits.
+fn halved(dtype: Dtype, half: impl Fn(f32) -> u16) -> Vec<u8> {
+    let bytes = std::fs::read(golden_path("bird.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let half = |b: &[u8]| half(f32::from_le_bytes([b[0], b[1], b[2], b[3]])).to_le_bytes();
+    let values: Vec<(String, Vec<usize>, Vec<u8>)> = file
+        .iter()
+        .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
+        .map(|(name, view)| {
+            (name.to_owned(), view.shape().to_vec(), view.data().chunks_exact(4).flat_map(half).collect())
+        })
+        .collect();
+    let views = values
+        .iter()
+        .map(|(name, shape, bytes)| (name, TensorView::new(dtype, shape.clone(), bytes).unwrap()));
+    safetensors::serialize(views, None).unwrap()
+}
+
+#[test]
+fn half_precision_is_read() {
+    one_thread();
+    let case = golden().file;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("half.safetensors");
+    // Sign, five bits of exponent (too small ones become 0), ten of fraction.
+    let f16 = |x: f32| {
+        let bits = x.to_bits();
+        let exponent = (bits >> 23 & 0xff) as i32 - 112;
+        let magnitude = if exponent > 0 { (exponent as u32) << 10 | (bits >> 13 & 0x3ff) } else { 0 };
+        ((bits >> 16 & 0x8000) | magnitude) as u16
+    };
+    for (bytes, bound) in
+        [(halved(Dtype::BF16, |x| (x.to_bits() >> 16) as u16), 3e-2), (halved(Dtype::F16, f16), 4e-3)]
+    {
+        std::fs::write(&path, bytes).unwrap();
+        let mut classifier = Classifier::new(&case.network, &[1, 16, 16], &names(4), 0, Device::Cpu).unwrap();
+        classifier.load_weights(&path).unwrap();
+        let difference = difference(&classifier, &case);
+        println!("{difference:e}");
+        assert!(difference > 1e-6 && difference < bound, "{difference}");
+    }
+    std::fs::write(&path, halved(Dtype::I16, |x| x as i16 as u16)).unwrap();
+    let mut classifier = Classifier::new(&case.network, &[1, 16, 16], &names(4), 0, Device::Cpu).unwrap();
+    let error = classifier.load_weights(&path).unwrap_err().to_string();
+    assert!(error.contains("I16: save it as floats"), "{error}");
+}

@@ -18,8 +18,8 @@ const STRETCH_SECONDS: f64 = 10.0;
 /// Moments of one model, in a fixed order. A song that several seeds test stands here as often.
 #[derive(Default)]
 pub(crate) struct Moments {
-    /// Which training the probability is of: those of two are not on one scale.
-    pub(crate) training: Vec<usize>,
+    /// Seed and split of the training the probability is of: those of two are not on one scale.
+    pub(crate) training: Vec<(usize, usize)>,
     pub(crate) song: Vec<usize>,
     /// Song and stretch of ten seconds: intervals draw stretches, not moments.
     pub(crate) group: Vec<usize>,
@@ -39,7 +39,8 @@ impl Moments {
     /// Where the song has none.
     pub(crate) fn add(
         &mut self,
-        (training, song): (usize, usize),
+        training: (usize, usize),
+        song: usize,
         truth: Vec<bool>,
         probabilities: Vec<f64>,
         decision: Decision,
@@ -70,7 +71,7 @@ impl Moments {
     }
 
     fn auc_of(&self, probabilities: &[f64], moments: &[usize]) -> f64 {
-        let mut by_training: BTreeMap<usize, (Vec<bool>, Vec<f64>)> = BTreeMap::new();
+        let mut by_training: BTreeMap<(usize, usize), (Vec<bool>, Vec<f64>)> = BTreeMap::new();
         for &moment in moments {
             let (truth, scores) = by_training.entry(self.training[moment]).or_default();
             truth.push(self.truth[moment]);
@@ -145,9 +146,9 @@ mod tests {
 
     fn moments(songs: &[(usize, &[bool], &[f64])]) -> Moments {
         let mut moments = Moments::default();
-        for (training, truth, probabilities) in songs {
+        for (split, truth, probabilities) in songs {
             moments
-                .add((*training, 0), truth.to_vec(), probabilities.to_vec(), Decision::PLAIN, 5.0)
+                .add((0, *split), 0, truth.to_vec(), probabilities.to_vec(), Decision::PLAIN, 5.0)
                 .unwrap();
         }
         moments

@@ -188,7 +188,7 @@ impl Classifier {
     }
 
     /// Sets the weights to those of a safetensors file, such as PyTorch's
-    /// `save_file(module.state_dict(), path)`; floats of 16 bits will do.
+    /// `save_file(module.state_dict(), path)`.
     ///
     /// # Errors
     /// If names or shapes differ from this network's; the weights are then as before.

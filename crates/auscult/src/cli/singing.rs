@@ -16,13 +16,15 @@ pub(super) struct SingingArguments {
     /// Songs: mp3, flac, ogg, wav, m4a; any rate, any length
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Run whose model listens: a folder or `latest` [default: the latest; before there is one, the model in the
-    /// project's data/singing/model]
-    #[arg(long)]
-    run: Option<PathBuf>,
+    /// Run whose model listens: a folder or `latest`
+    #[arg(long, default_value = "latest")]
+    run: PathBuf,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Probability from which on there is singing [default: chosen on the model's validation songs]
     #[arg(long)]
     threshold: Option<f64>,
@@ -54,6 +56,12 @@ pub(super) struct SingingArguments {
     compute: Compute,
 }
 
+impl SingingArguments {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For reading
@@ -82,9 +90,9 @@ impl Format {
 
 pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    let label_track = matches!(arguments.format, Format::Audacity | Format::Lab);
+    let label_track = matches!(arguments.format(), Format::Audacity | Format::Lab);
     let texts = match &arguments.output {
-        Some(folder) => targets(&arguments.files, folder, arguments.format.ending())?,
+        Some(folder) => targets(&arguments.files, folder, arguments.format().ending())?,
         None => {
             anyhow::ensure!(
                 !label_track || arguments.files.len() == 1,
@@ -97,7 +105,8 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
         Some(folder) => targets(&arguments.files, folder, "svg")?,
         None => Vec::new(),
     };
-    let listener = Listener::new(model(arguments)?)?;
+    let run = open_run(&arguments.compute.runs, "svd", &arguments.run)?;
+    let listener = Listener::new(SvdModel::of_run(&run, arguments.compute.device)?)?;
     let segments = segment_options(arguments, &listener)?;
     let options = InferOptions {
         hop: arguments.hop.map(usize::from),
@@ -125,10 +134,10 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
             say(&format!("{} -> {}", path.display(), target.display()));
         }
         match texts.get(index) {
-            None => print(arguments.format, path, &heard, index == 0, &mut std::io::stdout().lock())?,
+            None => print(arguments.format(), path, &heard, index == 0, &mut std::io::stdout().lock())?,
             Some(target) => {
                 let mut text = Vec::new();
-                print(arguments.format, path, &heard, true, &mut text)?;
+                print(arguments.format(), path, &heard, true, &mut text)?;
                 auscult::write_file(target, text)?;
                 say(&format!("{} -> {}", path.display(), target.display()));
             }
@@ -136,25 +145,6 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
     }
     anyhow::ensure!(failed < arguments.files.len(), "none of the {failed} files could be read");
     Ok(())
-}
-
-fn model(arguments: &SingingArguments) -> anyhow::Result<SvdModel> {
-    let Compute { device, runs, .. } = &arguments.compute;
-    let latest = PathBuf::from("latest");
-    let trained = runs.join("svd").join(&latest).join("run.json").is_file();
-    if arguments.run.is_none() && !trained {
-        // The command may be called from anywhere, and is most often built in a checkout.
-        let places = [std::env::current_dir()?, std::env::current_exe()?];
-        let places = places.each_ref().map(PathBuf::as_path);
-        if let Some(model) = SvdModel::that_comes_along(&places, *device)? {
-            say(
-                "nothing was trained here: listening with the model of data/singing/model, which is CC BY-NC",
-            );
-            return Ok(model);
-        }
-    }
-    let run = open_run(runs, "svd", arguments.run.as_ref().unwrap_or(&latest))?;
-    Ok(SvdModel::of_run(&run, *device)?)
 }
 
 fn segment_options(arguments: &SingingArguments, listener: &Listener) -> anyhow::Result<SegmentOptions> {

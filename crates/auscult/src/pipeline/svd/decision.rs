@@ -106,7 +106,7 @@ mod tests {
         let sure: Vec<f64> = truth.iter().map(|&sung| if sung { 0.9 } else { 0.1 }).collect();
         assert_eq!(Decision::choose(&[(sure, truth)], 0.1).unwrap(), Decision::PLAIN);
         // Of 300 seconds 12 are beyond help, so that a standard error is 3.4; `count` more need a threshold over 0.85.
-        let song = |count: usize| {
+        let song = |count: usize| -> Vec<(Vec<f64>, Vec<bool>)> {
             let unsung = |second: usize| match second {
                 0..12 => 0.97,
                 _ if second < 12 + count => 0.85,

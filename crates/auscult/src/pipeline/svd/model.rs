@@ -14,10 +14,6 @@ use crate::{Error, Result, Run};
 /// Windows computed at once: enough to fill two cores, little memory.
 const BATCH: usize = 32;
 
-/// Where in a checkout the model that comes along lies. It is no part of this crate: it is under the licence of the songs
-/// it learnt from, not under that of the code.
-const COMES_ALONG: &str = "data/singing/model";
-
 /// The classes, in the order of the network's outputs.
 pub(crate) const CLASSES: [&str; 2] = ["nosing", "sing"];
 
@@ -64,18 +60,6 @@ impl SvdModel {
         let (classifier, metadata) = Classifier::load(stem, device).map_err(Error::part(context.clone()))?;
         let preparation = serde_json::from_value(metadata).map_err(Error::part(context))?;
         Ok(Self { classifier, preparation })
-    }
-
-    /// The model that comes along with a checkout, looked for from each of `places` upwards; `None` where there is none.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn that_comes_along(places: &[&Path], device: Device) -> Result<Option<Self>> {
-        let folders = places.iter().flat_map(|place| place.ancestors());
-        let stem = folders
-            .map(|folder| folder.join(COMES_ALONG).join("model"))
-            .find(|stem| stem.with_extension("json").is_file());
-        stem.map(|stem| Self::load(&stem, device)).transpose()
     }
 
     pub(crate) fn save(&self, stem: &Path) -> Result<()> {

@@ -64,8 +64,8 @@ impl Moments {
         (0..self.truth.len()).filter(|&moment| keep(moment)).collect()
     }
 
-    /// Area under the ROC curve of the smoothed probabilities, the mean over trainings; NaN where `moments` are all
-    /// sung or not at all.
+    /// Area under the ROC curve of the smoothed probabilities, the mean over the trainings that were tested on both
+    /// classes; NaN where none was.
     pub(crate) fn auc(&self, moments: &[usize]) -> f64 {
         self.auc_of(&self.smooth, moments)
     }
@@ -77,8 +77,9 @@ impl Moments {
             truth.push(self.truth[moment]);
             scores.push(probabilities[moment]);
         }
-        let aucs = by_training.values().map(|(truth, scores)| roc_auc(truth, scores).unwrap_or(f64::NAN));
-        aucs.sum::<f64>() / by_training.len() as f64
+        let aucs = by_training.values().filter_map(|(truth, scores)| roc_auc(truth, scores).ok());
+        let aucs: Vec<f64> = aucs.collect();
+        aucs.iter().sum::<f64>() / aucs.len() as f64
     }
 
     /// Share decided rightly.
@@ -160,6 +161,8 @@ mod tests {
         let both = moments(&[(0, &[true, false], &[0.9, 0.8]), (1, &[true, false], &[0.2, 0.1])]);
         assert_eq!(both.auc(&[0, 1, 2, 3]), 1.0);
         assert_eq!(both.accuracy(&[0, 1, 2, 3]), 0.5);
+        assert_eq!(both.auc(&[0, 1, 2]), 1.0, "the second is left with one class");
+        assert!(both.auc(&[0, 2]).is_nan());
         assert_eq!(both.group, [0, 0, 0, 0], "stretches of ten seconds");
     }
 

@@ -154,7 +154,7 @@ impl Default for Diarization {
             change: ChangeParams::default(),
             viterbi: ViterbiParams::default(),
             passes: 2,
-            kappas: vec![0.03, 0.05, 0.07, 0.1, 0.15],
+            kappas: vec![0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3],
             thresholds: vec![-6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0],
             fill: 0.3,
             least_speaker: 1.0,

@@ -1,7 +1,7 @@
 //! The experiments: models on background speakers, choices by development speakers, figures on test speakers. Each number of
 //! Gaussians and seed is a job with a file of its own, so that a killed run goes on where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use auscult_eval_metrics::{
     DiarizationErrors, DiarizationScores, DiarizationScoring, JaccardErrors, Segment,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::clusterings::{Calibration, Measures, calibration, choose_threshold};
 use super::conversations::{Conversation, conversation, cut_segments, turns};
 use super::corpus::{Corpus, Meeting, Utterance, read_manifest, read_meetings};
-use super::diarize::{Segments, SpeakerCount, cut};
+use super::diarize::{Segments, SpeakerCount, Turn, cut};
 use super::front_end::{FeatureExtractor, Speech, seconds};
 use super::infer::Diarizer;
 use super::model::{DiarizationModel, Notes, Tuned};
@@ -57,6 +57,8 @@ pub(crate) struct Found {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct FoundTurns {
     pub(crate) tuned: Tuned,
+    /// Errors with a collar on the conversations that chose it.
+    pub(crate) development: DiarizationErrors,
     pub(crate) conversations: Vec<ScoredTurns>,
 }
 
@@ -298,7 +300,7 @@ impl Experiment<'_> {
             .par_iter()
             .map(|one| self.extractor.features(ArrayView1::from(&one.samples)))
             .collect::<Result<Vec<Speech>>>()?;
-        let tuned = choose(trained, settings, &tuning, &speech)?;
+        let (tuned, development) = choose(trained, settings, &tuning, &speech)?;
         let kappa = found.development.get(&System::Proposed).map_or(1.0, |calibration| calibration.kappa);
         let model = DiarizationModel {
             speakers: trained.scaled(System::Proposed, kappa)?,
@@ -325,7 +327,7 @@ impl Experiment<'_> {
                 )
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(FoundTurns { tuned, conversations })
+        Ok(FoundTurns { tuned, development, conversations })
     }
 }
 
@@ -351,41 +353,58 @@ fn pooled_segments(
         .collect()
 }
 
-/// The evidence scale and threshold of least errors on development conversations, before resegmentation; of equals the middle threshold.
+/// The evidence scale and threshold of least errors on development conversations; of equals the middle one. And these errors.
 fn choose(
     trained: &Trained,
     settings: &Diarization,
     conversations: &[Conversation],
     speech: &[Speech],
-) -> Result<Tuned> {
-    let base = &trained.proposed;
-    let segments =
-        speech.par_iter().map(|one| Segments::new(base, one, settings)).collect::<Result<Vec<Segments>>>()?;
-    let mut tried: Vec<(Tuned, f64)> = Vec::new();
-    for &kappa in &settings.kappas {
-        let model = trained.scaled(System::Proposed, kappa)?;
-        let trees = segments.par_iter().map(|one| one.cluster(&model)).collect::<Result<Vec<_>>>()?;
-        for &threshold in &settings.thresholds {
-            let errors = trees
-                .par_iter()
-                .zip(&segments)
-                .zip(conversations)
-                .map(|((tree, segments), truth)| {
-                    let labels = cut(tree, threshold, SpeakerCount::Automatic);
-                    let turns = segments.turns(&labels, settings);
-                    let label = |&(from, to, who): &(usize, usize, usize)| {
-                        Segment::new(seconds(from), seconds(to), who.to_string())
-                    };
-                    let turns: Vec<Segment> = turns.iter().map(label).collect();
-                    Ok(scored(&truth.turns, &turns, COLLAR)?.errors)
-                })
-                .collect::<Result<Vec<DiarizationErrors>>>()?;
-            tried.push((Tuned { kappa, threshold }, errors.into_iter().sum::<DiarizationErrors>().rate()));
+) -> Result<(Tuned, DiarizationErrors)> {
+    let models = settings
+        .kappas
+        .iter()
+        .map(|&kappa| Ok((kappa, trained.scaled(System::Proposed, kappa)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let of_one = |(truth, speech): (&Conversation, &Speech)| -> Result<Vec<DiarizationErrors>> {
+        let segments = Segments::new(&trained.proposed, speech, settings)?;
+        // Many choices cut the conversation alike.
+        let mut known: HashMap<Vec<usize>, DiarizationErrors> = HashMap::new();
+        let mut errors = Vec::new();
+        for (_, model) in &models {
+            let tree = segments.cluster(model)?;
+            for &threshold in &settings.thresholds {
+                let labels = cut(&tree, threshold, SpeakerCount::Automatic);
+                let of_labels = match known.get(&labels) {
+                    Some(errors) => *errors,
+                    None => {
+                        let (turns, _) = segments.resegmented(model, &labels, settings)?;
+                        scored(&truth.turns, &named(&turns), COLLAR)?.errors
+                    }
+                };
+                known.insert(labels, of_labels);
+                errors.push(of_labels);
+            }
         }
-    }
-    let least = tried.iter().map(|(_, rate)| *rate).fold(f64::INFINITY, f64::min);
-    let best: Vec<Tuned> = tried.iter().filter(|(_, rate)| *rate <= least).map(|(tuned, _)| *tuned).collect();
-    Ok(best[best.len() / 2])
+        Ok(errors)
+    };
+    let errors =
+        conversations.par_iter().zip(speech).map(of_one).collect::<Result<Vec<Vec<DiarizationErrors>>>>()?;
+    let choices = models.iter().flat_map(|(kappa, _)| {
+        settings.thresholds.iter().map(|&threshold| Tuned { kappa: *kappa, threshold })
+    });
+    let tried: Vec<(Tuned, DiarizationErrors)> =
+        choices.enumerate().map(|(i, tuned)| (tuned, errors.iter().map(|of| of[i]).sum())).collect();
+    if std::env::var("DEBUG").is_ok() { for (t,e) in &tried { eprintln!("{} {} der {:.1} miss {:.1} fa {:.1} conf {:.1}", t.kappa, t.threshold, 100.*e.rate(), 100.*e.miss/e.total, 100.*e.false_alarm/e.total, 100.*e.confusion/e.total); } }
+    let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
+    let best: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
+    Ok(*best[best.len() / 2])
+}
+
+fn named(turns: &[Turn]) -> Vec<Segment> {
+    turns
+        .iter()
+        .map(|&(from, to, who)| Segment::new(seconds(from), seconds(to), who.to_string()))
+        .collect()
 }
 
 fn voices(turns: &[Segment]) -> usize {

@@ -26,9 +26,9 @@ const LEAST_SEGMENT: usize = 20;
 
 /// Speech cut into segments of, it is hoped, one speaker each.
 pub(crate) struct Segments<'a> {
-    speech: &'a Speech,
+    pub(crate) speech: &'a Speech,
     /// First frame and the one after the last.
-    spans: Vec<(usize, usize)>,
+    pub(crate) spans: Vec<(usize, usize)>,
     statistics: Vec<Statistics>,
 }
 
@@ -125,7 +125,7 @@ impl<'a> Segments<'a> {
 }
 
 /// Turns of one speaker that touch or are at most `fill` apart become one; a pause between two speakers is nobody's.
-fn filled(turns: Vec<Turn>, fill: usize) -> Vec<Turn> {
+pub(crate) fn filled(turns: Vec<Turn>, fill: usize) -> Vec<Turn> {
     let mut joined: Vec<Turn> = Vec::new();
     for (from, to, label) in turns {
         match joined.last_mut() {

@@ -394,17 +394,13 @@ fn choose(
     });
     let tried: Vec<(Tuned, DiarizationErrors)> =
         choices.enumerate().map(|(i, tuned)| (tuned, errors.iter().map(|of| of[i]).sum())).collect();
-    if std::env::var("DEBUG").is_ok() { for (t,e) in &tried { eprintln!("{} {} der {:.1} miss {:.1} fa {:.1} conf {:.1}", t.kappa, t.threshold, 100.*e.rate(), 100.*e.miss/e.total, 100.*e.false_alarm/e.total, 100.*e.confusion/e.total); } }
     let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
     let best: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
     Ok(*best[best.len() / 2])
 }
 
 fn named(turns: &[Turn]) -> Vec<Segment> {
-    turns
-        .iter()
-        .map(|&(from, to, who)| Segment::new(seconds(from), seconds(to), who.to_string()))
-        .collect()
+    turns.iter().map(|&(from, to, who)| Segment::new(seconds(from), seconds(to), who.to_string())).collect()
 }
 
 fn voices(turns: &[Segment]) -> usize {
@@ -466,7 +462,13 @@ pub(crate) fn score_meetings(
         };
         let listen =
             |speakers| diarizer.diarize(&meeting.path, &DiarizeOptions { speakers, lenient: skip_bad });
-        match listen(SpeakerCount::Automatic) {
+        let heard = if reference.iter().any(|turn| turn.end > turn.start) {
+            listen(SpeakerCount::Automatic)
+        } else {
+            let problem = format!("{} has no turn of any length: nothing to score", meeting.rttm.display());
+            Err(Error::recording(&meeting.path, problem))
+        };
+        match heard {
             Ok(automatic) => {
                 let known = listen(SpeakerCount::Known(voices(reference)))?;
                 let scored = score(

@@ -96,15 +96,20 @@ fn pages(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     Ok(pages)
 }
 
-/// The commands of a page's `sh` blocks, with their lines; refuses blocks of no known language.
+/// The commands of a page's `sh` blocks, with their lines; refuses blocks of no known language and `toml` that is none.
 fn commands(name: &str, text: &str) -> Result<Vec<(usize, String)>> {
     let mut commands = Vec::new();
     let mut block: Option<&str> = None;
+    let mut toml = String::new();
     for (index, line) in text.lines().enumerate() {
         let line_number = index + 1;
         if let Some(fence) = line.strip_prefix("```") {
             block = match block {
-                Some(_) => None,
+                Some(_) => {
+                    toml::from_str::<toml::Table>(&std::mem::take(&mut toml))
+                        .with_context(|| format!("{name}: the block that ends in line {line_number}"))?;
+                    None
+                }
                 None => {
                     let language = fence.split(',').next().unwrap_or_default();
                     ensure!(
@@ -115,6 +120,8 @@ fn commands(name: &str, text: &str) -> Result<Vec<(usize, String)>> {
                     Some(language)
                 }
             };
+        } else if block == Some("toml") {
+            toml += &format!("{line}\n");
         } else if block == Some("sh") {
             let command = line.split(" # ").next().unwrap_or_default().trim();
             if !command.is_empty() && !command.starts_with('#') {
@@ -182,9 +189,9 @@ impl<'a> Typist<'a> {
                     return Ok("shown");
                 }
             }
-            ["cargo", "run", .., "--example", name, "--"]
-            | ["cargo", "run", .., "--example", name, "--", ..]
-            | ["cargo", "run", .., "--example", name] => {
+            ["cargo", "run", ..] => {
+                let name = words.iter().skip_while(|word| **word != "--example").nth(1);
+                let name = name.context("only examples are run by cargo")?;
                 let examples = self.workspace.path("benches/examples");
                 let there = examples.join(format!("{name}.rs")).is_file() || examples.join(name).is_dir();
                 ensure!(there, "there is no example {name}");
@@ -235,5 +242,6 @@ mod tests {
         let error = commands("page", "```\nauscult\n```\n").unwrap_err().to_string();
         assert!(error.contains("page:1") && error.contains("write one of sh"), "{error}");
         assert!(commands("page", "```sh\nauscult\n").is_err());
+        assert!(commands("page", "```toml\nx 1\n```\n").is_err());
     }
 }

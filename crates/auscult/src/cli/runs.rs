@@ -142,9 +142,6 @@ pub(super) fn eval(arguments: &EvalArguments) -> anyhow::Result<()> {
     if let Some(output) = &arguments.output {
         auscult::write_file(output, &json)?;
     }
-    if !progress.stages().is_empty() {
-        run.add_stages(progress.stages())?;
-    }
     let text = if arguments.json { json } else { evaluation.metrics.table() };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     if evaluation.skipped > 0 {

@@ -26,9 +26,9 @@ const LEAST_SEGMENT: usize = 20;
 
 /// Speech cut into segments of, it is hoped, one speaker each.
 pub(crate) struct Segments<'a> {
-    pub(crate) speech: &'a Speech,
+    speech: &'a Speech,
     /// First frame and the one after the last.
-    pub(crate) spans: Vec<(usize, usize)>,
+    spans: Vec<(usize, usize)>,
     statistics: Vec<Statistics>,
 }
 
@@ -119,13 +119,14 @@ impl<'a> Segments<'a> {
                 break;
             }
         }
-        let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label)).collect();
-        Ok((filled(turns, (settings.fill * FRAME_RATE) as usize), clusters))
+        let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label));
+        Ok((filled(turns, 0.0), clusters))
     }
 }
 
-/// Turns of one speaker that touch or are at most `fill` apart become one; a pause between two speakers is nobody's.
-pub(crate) fn filled(turns: Vec<Turn>, fill: usize) -> Vec<Turn> {
+/// Turns of one speaker that touch or are at most `fill` seconds apart become one; a pause between two speakers is nobody's.
+pub(crate) fn filled(turns: impl IntoIterator<Item = Turn>, fill: f64) -> Vec<Turn> {
+    let fill = (fill * FRAME_RATE).round() as usize;
     let mut joined: Vec<Turn> = Vec::new();
     for (from, to, label) in turns {
         match joined.last_mut() {
@@ -163,10 +164,11 @@ mod tests {
     use super::filled;
 
     #[test]
-    fn short_pauses_belong_to_the_turns_around_them() {
+    fn short_pauses_of_a_speaker_belong_to_the_turn() {
         let turns = vec![(0, 10, 0), (12, 20, 0), (24, 30, 1), (60, 70, 1)];
-        assert_eq!(filled(turns.clone(), 5), [(0, 20, 0), (24, 30, 1), (60, 70, 1)]);
-        assert_eq!(filled(turns.clone(), 0), turns);
-        assert!(filled(Vec::new(), 5).is_empty());
+        assert_eq!(filled(turns.clone(), 0.05), [(0, 20, 0), (24, 30, 1), (60, 70, 1)]);
+        assert_eq!(filled(turns.clone(), 0.3).last(), Some(&(24, 70, 1)));
+        assert_eq!(filled(turns.clone(), 0.0), turns);
+        assert!(filled(Vec::new(), 0.05).is_empty());
     }
 }

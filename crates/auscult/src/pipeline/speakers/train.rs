@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use auscult_eval_metrics::{
     DiarizationErrors, DiarizationScores, DiarizationScoring, JaccardErrors, Segment,
 };
-use auscult_fa_speaker::Statistics;
+use auscult_fa_speaker::{SpeakerModel, Statistics};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::clusterings::{Calibration, Measures, calibration, choose_threshold};
 use super::conversations::{Conversation, conversation, cut_segments, turns};
 use super::corpus::{Corpus, Meeting, Utterance, read_manifest, read_meetings};
-use super::diarize::{Segments, SpeakerCount, Turn, cut};
+use super::diarize::{Segments, SpeakerCount, Turn, cut, filled};
 use super::front_end::{FeatureExtractor, Speech, seconds};
 use super::infer::Diarizer;
 use super::model::{DiarizationModel, Notes, Tuned};
@@ -353,7 +353,8 @@ fn pooled_segments(
         .collect()
 }
 
-/// The evidence scale and threshold of least errors on development conversations; of equals the middle one. And these errors.
+/// The evidence scale, threshold and pauses of least errors on development conversations; of equals the middle choice. And these
+/// errors.
 fn choose(
     trained: &Trained,
     settings: &Diarization,
@@ -363,44 +364,53 @@ fn choose(
     let models = settings
         .kappas
         .iter()
-        .map(|&kappa| Ok((kappa, trained.scaled(System::Proposed, kappa)?)))
-        .collect::<Result<Vec<_>>>()?;
+        .map(|&kappa| trained.scaled(System::Proposed, kappa))
+        .collect::<Result<Vec<SpeakerModel>>>()?;
+    let mut choices = Vec::new();
+    for &kappa in &settings.kappas {
+        for &threshold in &settings.thresholds {
+            choices.extend(settings.fills.iter().map(|&fill| Tuned { kappa, threshold, fill }));
+        }
+    }
+    // Errors of one conversation by every choice, in the same order.
     let of_one = |(truth, speech): (&Conversation, &Speech)| -> Result<Vec<DiarizationErrors>> {
         let segments = Segments::new(&trained.proposed, speech, settings)?;
-        // Many choices cut the conversation alike.
-        let mut known: HashMap<Vec<usize>, DiarizationErrors> = HashMap::new();
-        let mut errors = Vec::new();
-        for (_, model) in &models {
+        let by_fill = |model, labels: &[usize]| -> Result<Vec<DiarizationErrors>> {
+            let (turns, _) = segments.resegmented(model, labels, settings)?;
+            let errors =
+                |&fill| Ok(scored(&truth.turns, &named(filled(turns.clone(), fill)), COLLAR)?.errors);
+            settings.fills.iter().map(errors).collect()
+        };
+        // Many scales and thresholds cut a conversation alike.
+        let mut known: HashMap<Vec<usize>, Vec<DiarizationErrors>> = HashMap::new();
+        let mut all = Vec::with_capacity(choices.len());
+        for model in &models {
             let tree = segments.cluster(model)?;
             for &threshold in &settings.thresholds {
                 let labels = cut(&tree, threshold, SpeakerCount::Automatic);
-                let of_labels = match known.get(&labels) {
-                    Some(errors) => *errors,
-                    None => {
-                        let (turns, _) = segments.resegmented(model, &labels, settings)?;
-                        scored(&truth.turns, &named(&turns), COLLAR)?.errors
-                    }
-                };
-                known.insert(labels, of_labels);
-                errors.push(of_labels);
+                if !known.contains_key(&labels) {
+                    known.insert(labels.clone(), by_fill(model, &labels)?);
+                }
+                all.extend_from_slice(&known[&labels]);
             }
         }
-        Ok(errors)
+        Ok(all)
     };
     let errors =
         conversations.par_iter().zip(speech).map(of_one).collect::<Result<Vec<Vec<DiarizationErrors>>>>()?;
-    let choices = models.iter().flat_map(|(kappa, _)| {
-        settings.thresholds.iter().map(|&threshold| Tuned { kappa: *kappa, threshold })
-    });
-    let tried: Vec<(Tuned, DiarizationErrors)> =
-        choices.enumerate().map(|(i, tuned)| (tuned, errors.iter().map(|of| of[i]).sum())).collect();
+    let tried: Vec<(Tuned, DiarizationErrors)> = choices
+        .into_iter()
+        .enumerate()
+        .map(|(i, tuned)| (tuned, errors.iter().map(|of| of[i]).sum()))
+        .collect();
     let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
     let best: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
     Ok(*best[best.len() / 2])
 }
 
-fn named(turns: &[Turn]) -> Vec<Segment> {
-    turns.iter().map(|&(from, to, who)| Segment::new(seconds(from), seconds(to), who.to_string())).collect()
+fn named(turns: Vec<Turn>) -> Vec<Segment> {
+    let named = |(from, to, who): Turn| Segment::new(seconds(from), seconds(to), who.to_string());
+    turns.into_iter().map(named).collect()
 }
 
 fn voices(turns: &[Segment]) -> usize {

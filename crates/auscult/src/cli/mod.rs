@@ -125,13 +125,24 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {error:#}"));
+            say(&format!("error: {}", message(&error)));
             if skips && matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
                 say("hint: --skip-bad goes on without recordings that cannot be used");
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with those causes that it does not quote itself.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }
 
 /// `auscult ... | head` closes our output early; that is no failure.

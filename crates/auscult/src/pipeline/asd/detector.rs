@@ -257,13 +257,24 @@ impl Detector {
 
     /// The errors of all rows on a recording.
     pub(super) fn errors(&self, audio: ArrayView2<f32>) -> Result<Errors> {
+        Ok(self.hear(audio)?.0)
+    }
+
+    /// The errors of all rows on a recording, and what the last of the front ends leaves of it: mel energies
+    /// [frame, band], mean over the channels.
+    pub(super) fn hear(&self, audio: ArrayView2<f32>) -> Result<(Errors, Array2<f32>)> {
         let observed = self.spectrum(audio)?;
-        let mut errors = Errors::new();
+        let (mut errors, mut last) = (Errors::new(), None);
         for stream in streams(&self.params.front_ends, false) {
             let spectrum = self.analysis.stream(stream, observed.view())?;
-            errors.append(&mut self.errors_of_stream(stream, spectrum.view(), &self.params.front_ends)?);
+            let energies = self.energies(stream, spectrum.view(), &self.params.front_ends)?;
+            errors.append(&mut self.errors_behind(&energies)?);
+            last = energies.into_values().next_back();
         }
-        Ok(errors)
+        let channels = last.unwrap_or_default();
+        let mut residual = Array2::zeros(channels.first().map_or((0, 0), |channel| channel.dim()));
+        channels.iter().for_each(|channel| residual.scaled_add(1.0 / channels.len() as f32, channel));
+        Ok((errors, residual))
     }
 
     /// The errors of the rows behind `stream` that begin with one of `front_ends`, on what is said to be that stream.
@@ -273,12 +284,25 @@ impl Detector {
         spectrum: ArrayView3<Complex<f32>>,
         front_ends: &[FrontEnd],
     ) -> Result<Errors> {
-        let wanted: Vec<FrontEnd> = of_stream(stream, front_ends);
-        let energies = self.analysis.energies(spectrum, &wanted, self.extractors.get(&stream))?;
+        self.errors_behind(&self.energies(stream, spectrum, front_ends)?)
+    }
+
+    /// Mel energies of each channel behind those of `front_ends` that begin with this stream.
+    fn energies(
+        &self,
+        stream: Stream,
+        spectrum: ArrayView3<Complex<f32>>,
+        front_ends: &[FrontEnd],
+    ) -> Result<BTreeMap<FrontEnd, Vec<Array2<f32>>>> {
+        self.analysis.energies(spectrum, &of_stream(stream, front_ends), self.extractors.get(&stream))
+    }
+
+    fn errors_behind(&self, energies: &BTreeMap<FrontEnd, Vec<Array2<f32>>>) -> Result<Errors> {
         let mut errors = Errors::new();
-        for trained in self.rows.iter().filter(|trained| wanted.contains(&trained.row.front_end)) {
-            let channels = &energies[&trained.row.front_end];
-            errors.insert(trained.row, trained.standardised(channels)?);
+        for trained in &self.rows {
+            if let Some(channels) = energies.get(&trained.row.front_end) {
+                errors.insert(trained.row, trained.standardised(channels)?);
+            }
         }
         Ok(errors)
     }
@@ -290,18 +314,6 @@ impl Detector {
             Some(&trained.row.back_end) == first && members.contains(&trained.row.front_end)
         });
         counted.map(|trained| trained.mean / trained.deviation).sum()
-    }
-
-    /// What the last of the front ends leaves of a recording: mel energies [frame, band], mean over the channels.
-    pub(super) fn residual(&self, audio: ArrayView2<f32>) -> Result<Array2<f32>> {
-        let front_end = self.params.front_ends.iter().copied().max().unwrap_or(FrontEnd::A);
-        let stream = front_end.stream();
-        let spectrum = self.analysis.stream(stream, self.spectrum(audio)?.view())?;
-        let energies = self.analysis.energies(spectrum.view(), &[front_end], self.extractors.get(&stream))?;
-        let channels = &energies[&front_end];
-        let mut mean = Array2::zeros(channels[0].dim());
-        channels.iter().for_each(|channel| mean.scaled_add(1.0 / channels.len() as f32, channel));
-        Ok(mean)
     }
 }
 

@@ -180,7 +180,8 @@ impl Monitor {
                 .filter(|segment| segment.whole)
                 .map(|segment| {
                     let cut = audio.slice(s![.., segment.range.clone()]);
-                    Ok((score_of(&ensemble, &detector.errors(cut)?), detector.residual(cut)?))
+                    let (errors, residual) = detector.hear(cut)?;
+                    Ok((score_of(&ensemble, &errors), residual))
                 })
                 .collect::<Result<Vec<_>>>()
         })?;
@@ -321,9 +322,8 @@ impl Monitor {
             )));
         }
         let good = audio.select(Axis(0), &health.good);
-        let errors = self.detector.errors(good.view())?;
+        let (errors, energies) = self.detector.hear(good.view())?;
         let score = score_of(&self.ensemble, &errors);
-        let energies = self.detector.residual(good.view())?;
         let residual = self.deviations(energies.view());
         let vector = most_unusual(&errors);
         let frames = vector * features.frames..((vector + 1) * features.frames).min(residual.nrows());

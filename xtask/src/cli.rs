@@ -4,7 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     Workspace,
-    commands::{bench, data, doc, eval, parity, release, report, run, setup, test, tidy, train, validate},
+    commands::{
+        bench, data, doc, eval, examples, parity, release, report, run, setup, test, tidy, train, validate,
+    },
 };
 
 /// The driver of the auscult workspace.
@@ -30,6 +32,7 @@ enum Command {
     Parity(parity::Args),
     Bench(bench::Args),
     Doc(doc::Args),
+    Examples(examples::Args),
     Tidy(tidy::Args),
     Validate(validate::Args),
     Release(release::Args),
@@ -49,6 +52,7 @@ impl Cli {
             Command::Parity(args) => parity::run(workspace, args),
             Command::Bench(args) => bench::run(workspace, args),
             Command::Doc(args) => doc::run(workspace, args),
+            Command::Examples(args) => examples::run(workspace, args),
             Command::Tidy(args) => tidy::run(workspace, args),
             Command::Validate(args) => validate::run(workspace, args),
             Command::Release(args) => release::run(workspace, args),

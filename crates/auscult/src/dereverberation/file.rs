@@ -198,12 +198,12 @@ impl Stage {
             if found < needed {
                 let fewer = match found.saturating_sub(delay) / channels {
                     0 => String::new(),
-                    taps => format!("{taps} taps at the most, or "),
+                    taps => format!("at most {taps} taps, or "),
                 };
                 let problem = format!(
-                    "too short for its {} coefficients a channel: {needed} frames are needed, it has {found}; use \
-                     {fewer}the online method, which needs no minimum",
-                    channels * taps,
+                    "its {found} frames are too few to learn {} coefficients a channel from; use {fewer}the online \
+                     method, which needs no minimum",
+                    channels * taps
                 );
                 return Err(Error::recording(&path, problem));
             }

@@ -13,7 +13,8 @@ pub(crate) fn read(folder: &Path, bytes: &[u8]) {
         if let Ok(audio) = options.read(&path) {
             assert!(audio.channels() > 0 && audio.sample_rate > 0);
             assert!(audio.samples.iter().all(|sample| sample.is_finite()));
-            let mut reader = options.open(&path).unwrap_or_else(|error| panic!("opened once, but not twice: {error}"));
+            let mut reader =
+                options.open(&path).unwrap_or_else(|error| panic!("opened once, but not twice: {error}"));
             let mut frames = 0;
             while let Ok(Some(block)) = reader.next_block(1000) {
                 frames += block.ncols();

@@ -30,7 +30,12 @@ impl Ceiling {
         PEAK.store(before, Relaxed);
         let done = work();
         let held = PEAK.load(Relaxed).saturating_sub(before);
-        assert!(held <= Self::BYTES, "{} MB were held at once, at most {} MB may be", held >> 20, Self::BYTES >> 20);
+        assert!(
+            held <= Self::BYTES,
+            "{} MB were held at once, at most {} MB may be",
+            held >> 20,
+            Self::BYTES >> 20
+        );
         done
     }
 }

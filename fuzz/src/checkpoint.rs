@@ -36,13 +36,18 @@ pub fn bundle(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// Lays the files of a bundle into a folder; what has no known name is left out.
 pub fn lay_out(folder: &Path, bundle: &[u8]) {
-    let mut marks: Vec<usize> =
-        bundle.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).map(|(at, _)| at).collect();
+    let mut marks: Vec<usize> = bundle
+        .windows(MARK.len())
+        .enumerate()
+        .filter(|(_, window)| *window == MARK)
+        .map(|(at, _)| at)
+        .collect();
     marks.push(bundle.len());
     for range in marks.windows(2) {
         let part = &bundle[range[0] + MARK.len()..range[1]];
         for name in NAMES {
-            if let Some(bytes) = part.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"\n")) {
+            if let Some(bytes) = part.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"\n"))
+            {
                 let path = folder.join(name);
                 let _ = path.parent().map(std::fs::create_dir_all);
                 crate::lay(folder, name, bytes);
@@ -88,7 +93,9 @@ pub(crate) fn read(folder: &Path, bytes: &[u8]) {
 
 /// Half a second of a mono WAV file at 16 kHz: a tone that comes and goes.
 fn sound() -> Vec<u8> {
-    let mut bytes = b"RIFF\xa4\x3e\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x80\x3e\0\0".to_vec();
+    let mut bytes =
+        b"RIFF\xa4\x3e\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\x80\x3e\0\0"
+            .to_vec();
     let sample = |n: i32| (n % 40 - 20) * (n % 4000) / 8;
     bytes.extend((0..8000).flat_map(|n| (sample(n) as i16).to_le_bytes()));
     bytes

@@ -15,8 +15,14 @@ pub(crate) fn read(folder: &Path, bytes: &[u8]) {
         let _ = svd::Recipe::read(&name, &settings);
         let _ = speakers::Recipe::read(&name, &settings);
         let _ = separation::Recipe::read(&name, &settings);
-        let _ = asd::Recipe::choose(&RecipeChoice { recipe: name.clone(), settings: settings.clone(), name: None });
-        let _ = birds::Recipe::read("mini", &settings);
+        let _ = asd::Recipe::choose(&RecipeChoice {
+            recipe: name.clone(),
+            settings: settings.clone(),
+            name: None,
+        });
+        if settings.iter().any(|setting| setting.contains('=')) {
+            let _ = birds::Recipe::read("mini", &settings);
+        }
     }
     let _ = xtask::datasets::Catalogue::parse(&String::from_utf8_lossy(bytes));
 }

@@ -1,4 +1,6 @@
 //! The broken files of `docs/robustness.md`: each gets the message that stands there.
+// clippy.toml allows these in test functions; here the helpers are tests too.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
@@ -44,7 +46,8 @@ impl Table {
 }
 
 fn golden(name: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/audio-io/tests/golden/decode").join(name);
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/audio-io/tests/golden/decode").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -117,7 +120,11 @@ fn sounds(table: &mut Table) {
     tried("a web page called .mp3", "page.mp3", b"<!DOCTYPE html><html>404</html>");
     tried("a zip called .flac", "zip.flac", b"PK\x03\x04and so on");
     tried("a FLAC called .wav", "other.wav", &golden("flac.flac"));
-    tried("a pointer to a large file", "pointer.wav", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n");
+    tried(
+        "a pointer to a large file",
+        "pointer.wav",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+    );
 }
 
 fn turns(table: &mut Table) {
@@ -143,27 +150,44 @@ fn tables(table: &mut Table) {
     birds("a recording listed twice", b"path,species\na.wav,wren\na.wav,wren\n");
     birds("UTF-16", b"\xff\xfep\0a\0t\0h\0");
     let root = Path::new("");
-    table.tried("manifest", "a condition unheard of", "m.csv", b"path,machine,condition\na,fan,broken\n", |path| {
-        asd::read_manifest(path, root)
-    });
-    table.tried("manifest", "a speaker who trains and tests", "s.csv", b"path,speaker,part\na,x,background\nb,x,evaluation\n", |path| {
-        speakers::read_manifest(path, root)
-    });
+    table.tried(
+        "manifest",
+        "a condition unheard of",
+        "m.csv",
+        b"path,machine,condition\na,fan,broken\n",
+        |path| asd::read_manifest(path, root),
+    );
+    table.tried(
+        "manifest",
+        "a speaker who trains and tests",
+        "s.csv",
+        b"path,speaker,part\na,x,background\nb,x,evaluation\n",
+        |path| speakers::read_manifest(path, root),
+    );
     table.tried("manifest", "a gain below 0", "g.csv", b"song,part,path,gain\na,vocals,v.wav,-1\n", |path| {
         separation::read_manifest(path, root)
     });
-    table.tried("labels", "an interval that ends before it starts", "l.csv", b"path,start_s,end_s,label\na,2,1,sing\n", |path| {
-        svd::read_manifest(path, root)
-    });
-    table.tried("labels", "an interval at infinity", "l.csv", b"path,start_s,end_s,label\na,0,inf,sing\n", |path| {
-        svd::read_manifest(path, root)
-    });
+    table.tried(
+        "labels",
+        "an interval that ends before it starts",
+        "l.csv",
+        b"path,start_s,end_s,label\na,2,1,sing\n",
+        |path| svd::read_manifest(path, root),
+    );
+    table.tried(
+        "labels",
+        "an interval at infinity",
+        "l.csv",
+        b"path,start_s,end_s,label\na,0,inf,sing\n",
+        |path| svd::read_manifest(path, root),
+    );
 }
 
 fn recipes(table: &mut Table) {
     let mini = birds::RECIPES.iter().find(|(name, _)| *name == "mini").unwrap().1;
     let mut recipe = |what: &str, text: &str, setting: &str| {
-        let settings: Vec<String> = Some(setting.to_owned()).filter(|set| !set.is_empty()).into_iter().collect();
+        let settings: Vec<String> =
+            Some(setting.to_owned()).filter(|set| !set.is_empty()).into_iter().collect();
         table.tried("recipe", what, "mine.toml", text.as_bytes(), |path| {
             birds::Recipe::read(&path.display().to_string(), &settings)
         });
@@ -217,7 +241,11 @@ fn models(table: &mut Table) {
     with("a tensor of 2^40 numbers in no bytes", &tensor("[1099511627776]", "[0,4398046511104]"), &json);
     with("whole weights, half a description", &weights, &json[..json.len() / 2]);
     with("a description of another format", &weights, &json.replace("\"format\": 1", "\"format\": 7"));
-    with("a description of a network 2^40 wide", &weights, &json.replace("\"features\": 2", "\"features\": 1099511627776"));
+    with(
+        "a description of a network 2^40 wide",
+        &weights,
+        &json.replace("\"features\": 2", "\"features\": 1099511627776"),
+    );
     with("a description of another network", &weights, &json.replace("\"features\": 2", "\"features\": 3"));
     with("a description that is no network's", &weights, "[]");
     let classifier = r#"{"format": 1, "network": {"kind": "bi_lstm"}, "input_shape": [1099511627776, 1099511627776],
@@ -230,7 +258,9 @@ fn models(table: &mut Table) {
         for (name, shape, count) in shapes {
             let comma = if length > 0 { "," } else { "" };
             let end = length + 8 * count;
-            header += &format!("{comma}\"{name}\":{{\"dtype\":\"F64\",\"shape\":{shape},\"data_offsets\":[{length},{end}]}}");
+            header += &format!(
+                "{comma}\"{name}\":{{\"dtype\":\"F64\",\"shape\":{shape},\"data_offsets\":[{length},{end}]}}"
+            );
             length = end;
         }
         header += "}";
@@ -245,8 +275,14 @@ fn models(table: &mut Table) {
     };
     let ubm = [("ubm.weights", "[1]", 1), ("ubm.means", "[1,1]", 1), ("ubm.variances", "[1,1]", 1)];
     speaker("no eigenvoices", &doubles(&ubm));
-    speaker("100 000 eigenvoices of one mean", &doubles(&[&ubm[..], &[("eigenvoices", "[1,1,100000]", 100_000)]].concat()));
-    speaker("means of another shape", &doubles(&[ubm[0], ("ubm.means", "[1,2]", 2), ubm[2], ("eigenvoices", "[1,1,1]", 1)]));
+    speaker(
+        "100 000 eigenvoices of one mean",
+        &doubles(&[&ubm[..], &[("eigenvoices", "[1,1,100000]", 100_000)]].concat()),
+    );
+    speaker(
+        "means of another shape",
+        &doubles(&[ubm[0], ("ubm.means", "[1,2]", 2), ubm[2], ("eigenvoices", "[1,1,1]", 1)]),
+    );
 }
 
 /// A zip of one file whose name and contents are these.
@@ -280,7 +316,9 @@ fn archives(table: &mut Table) {
     let mut tried = |what: &str, name: &str, bytes: &[u8]| {
         let into = folder.join("into");
         let limit = Limit { ratio: 200, free: 1 << 20 };
-        table.tried("archive", what, name, bytes, |path| unpack(path, Format::of(name).unwrap(), &into, limit));
+        table.tried("archive", what, name, bytes, |path| {
+            unpack(path, Format::of(name).unwrap(), &into, limit)
+        });
         assert!(!folder.join("evil").exists(), "{what} got out");
     };
     use tar::EntryType;
@@ -318,7 +356,8 @@ fn every_broken_file_gets_the_message_that_the_docs_say() {
         tried(&mut table);
     }
     let rows = table.markdown();
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/robustness.md")).unwrap();
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/robustness.md")).unwrap();
     let told: Vec<&str> = document.lines().filter(|line| rows.iter().any(|row| row == line)).collect();
     assert!(told == rows, "docs/robustness.md should have these rows, in this order:\n{}", rows.join("\n"));
 }

@@ -1,4 +1,6 @@
 //! Reads the kept corpus through every reader, as it is and damaged: what once broke one stays mended.
+// clippy.toml allows these in test functions; here the helpers are tests too.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -66,12 +68,17 @@ fn no_file_breaks_a_reader() {
         assert!(!files.is_empty(), "{}: nothing is kept", reader.name);
         let began = Instant::now();
         for (name, bytes) in &files {
-            let mut read = |bytes: &[u8], how: &str| {
+            let read = |bytes: &[u8], how: &str| {
                 let began = Instant::now();
                 // What broke it is named, not only how.
                 let read = std::panic::catch_unwind(|| reader.fuzz(bytes));
                 assert!(read.is_ok(), "corpus/{}/{name}, {how}, broke the reader: see above", reader.name);
-                assert!(began.elapsed() < PATIENCE, "corpus/{}/{name}, {how}: {:?}", reader.name, began.elapsed());
+                assert!(
+                    began.elapsed() < PATIENCE,
+                    "corpus/{}/{name}, {how}: {:?}",
+                    reader.name,
+                    began.elapsed()
+                );
             };
             read(bytes, "as it is");
             for round in 0..8 {
@@ -80,6 +87,11 @@ fn no_file_breaks_a_reader() {
                 }
             }
         }
-        println!("{}: {} files, each whole and with 8 damages, {:.1?}", reader.name, files.len(), began.elapsed());
+        println!(
+            "{}: {} files, each whole and with 8 damages, {:.1?}",
+            reader.name,
+            files.len(),
+            began.elapsed()
+        );
     }
 }

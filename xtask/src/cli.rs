@@ -4,7 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     Workspace,
-    commands::{bench, data, doc, eval, fuzz, parity, release, report, run, setup, test, tidy, train, validate},
+    commands::{
+        bench, data, doc, eval, fuzz, parity, release, report, run, setup, test, tidy, train, validate,
+    },
 };
 
 /// The driver of the auscult workspace.

@@ -41,7 +41,11 @@ pub(crate) fn take(shape: &[i64]) -> Result<()> {
         Some(left) => LEFT.set(left),
         None => {
             let given = format!("one with a weight of {shape:?}");
-            return Err(Error::parameter("network", given, "one of at most 2^28 weights, as many as its file has"));
+            return Err(Error::parameter(
+                "network",
+                given,
+                "one of at most 2^28 weights, as many as its file has",
+            ));
         }
     }
     Ok(())

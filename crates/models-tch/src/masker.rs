@@ -179,8 +179,7 @@ impl Masker {
     pub fn load(path_stem: &Path, device: Device) -> Result<(Self, serde_json::Value)> {
         let sidecar: Sidecar = read_sidecar(path_stem, FORMAT)?;
         let stored = Stored::read(&appended(path_stem, ".safetensors"))?;
-        let masker =
-            budget::filled_from(stored.numbers(), || Masker::new(&sidecar.masker, 0, device))?;
+        let masker = budget::filled_from(stored.numbers(), || Masker::new(&sidecar.masker, 0, device))?;
         stored.copy_into(sorted(&masker.store))?;
         Ok((masker, sidecar.metadata))
     }

@@ -48,9 +48,19 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let mut cargo = cargo_with(workspace, &libtorch);
     cargo.env("RUSTFLAGS", COVERAGE);
     // With a target named, build scripts and macros are built without the counters, which they could not link.
-    cargo.args(["build", "--profile", "fuzz", "--package", "auscult-fuzz", "--features", "libfuzzer", "--bins"]);
+    cargo.args([
+        "build",
+        "--profile",
+        "fuzz",
+        "--package",
+        "auscult-fuzz",
+        "--features",
+        "libfuzzer",
+        "--bins",
+    ]);
     process::run(cargo.arg("--target").arg(&host).arg("--target-dir").arg(&built))?;
-    let chosen = TARGETS.into_iter().filter(|name| args.target.as_deref().is_none_or(|target| target == *name));
+    let chosen =
+        TARGETS.into_iter().filter(|name| args.target.as_deref().is_none_or(|target| target == *name));
     for name in chosen {
         fuzz(workspace, &built, &built.join(&host).join("fuzz").join(name), name, args)?;
     }

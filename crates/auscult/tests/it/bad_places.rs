@@ -77,9 +77,12 @@ fn a_full_disk_leaves_no_half_labels_and_no_half_page() {
     let birds = ["birds", "--format", "csv", "--hop", "0.02", "--output", "full", "low_hummer_0.wav"];
     place.auscult(birds).refused(&["full", "No space left on device"]);
     assert_eq!(std::fs::read(place.path("full/low_hummer_0.csv")).unwrap(), b"earlier");
-    place.auscult(["report", "runs/birds/latest", "--output", "full/report.html"]).refused(&["report.html", "No space"]);
+    place
+        .auscult(["report", "runs/birds/latest", "--output", "full/report.html"])
+        .refused(&["report.html", "No space"]);
     assert!(!place.path("full/report.html").exists());
-    let names: Vec<_> = std::fs::read_dir(place.path("full")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(place.path("full")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["low_hummer_0.csv"], "nothing temporary is left");
 }
 

@@ -170,8 +170,9 @@ fn songs_are_parted_in_the_same_memory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn speakers_are_told_apart_in_the_same_memory() {
-    let turns: Vec<f32> =
-        (0..8).flat_map(|turn| speakers::voice(turn % 3, turn, 3.0).into_iter().chain(vec![0.0; 4000])).collect();
+    let turns: Vec<f32> = (0..8)
+        .flat_map(|turn| speakers::voice(turn % 3, turn, 3.0).into_iter().chain(vec![0.0; 4000]))
+        .collect();
     let clip = Array2::from_shape_vec((1, turns.len()), turns).unwrap();
     assert_no_growth("diarize", &clip, 8_000, [31, 58], |path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_auscult"));

@@ -127,7 +127,8 @@ impl Fitted {
             Self::Autoencoder(autoencoder) => autoencoder.features() == width,
             Self::Statistics(Statistics::GaussianMixture(mixture)) => {
                 let components = mixture.log_weights.len();
-                let whole = |rows: &[Vec<f64>]| rows.len() == components && rows.iter().all(|row| row.len() == width);
+                let whole =
+                    |rows: &[Vec<f64>]| rows.len() == components && rows.iter().all(|row| row.len() == width);
                 components > 0 && whole(&mixture.means) && whole(&mixture.variances)
             }
             Self::Statistics(Statistics::Mahalanobis(gaussian)) => {

@@ -243,7 +243,8 @@ impl Detector {
                     serde_json::from_value(metadata).map_err(Error::part(format!("the model of {row}")))?;
                 let Metadata { scaling, mean, deviation } = metadata;
                 if !fitted.fits(params.features.width()) || !scaling.fits(&params.features) {
-                    let problem = format!("the model of {row} is for other features; train the detector again");
+                    let problem =
+                        format!("the model of {row} is for other features; train the detector again");
                     return Err(Error::Run { path: folder.into(), problem });
                 }
                 rows.push(TrainedRow { row, scaling, back_end: Mutex::new(fitted), mean, deviation });

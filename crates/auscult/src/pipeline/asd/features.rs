@@ -112,7 +112,8 @@ impl Scaling {
 
     /// Whether it is for these features: a damaged file may be for none at all.
     pub(super) fn fits(&self, params: &FeatureParams) -> bool {
-        self.frames == params.frames && [&self.mean, &self.deviation].iter().all(|of| of.len() == params.width())
+        self.frames == params.frames
+            && [&self.mean, &self.deviation].iter().all(|of| of.len() == params.width())
     }
 
     /// Values of a vector.

@@ -281,7 +281,8 @@ impl Monitor {
     pub fn file(&self, path: &Path) -> Result<Vec<Verdict>> {
         check_rate(path, self.sample_rate())?;
         let refused = |error| Error::unreadable(path, &error);
-        let mut reader = ReadOptions::default().sample_rate(self.sample_rate()).open(path).map_err(refused)?;
+        let mut reader =
+            ReadOptions::default().sample_rate(self.sample_rate()).open(path).map_err(refused)?;
         if reader.channels() != self.card.channels {
             return Err(Error::recording(
                 path,

@@ -72,7 +72,9 @@ impl SvdModel {
         let preparation: Preparation =
             serde_json::from_value(metadata).map_err(Error::part(context.clone()))?;
         if !preparation.fits(&classifier) {
-            return Err(Error::Data(format!("{context}: its parts do not fit each other; train the model again")));
+            return Err(Error::Data(format!(
+                "{context}: its parts do not fit each other; train the model again"
+            )));
         }
         Ok(Self { classifier, preparation })
     }

@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     Workspace,
     commands::{
-        bench, data, doc, eval, fuzz, parity, release, report, run, setup, test, tidy, train, validate,
+        bench, data, doc, eval, examples, fuzz, parity, release, report, run, setup, test, tidy, train,
+        validate,
     },
 };
 
@@ -33,6 +34,7 @@ enum Command {
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     Doc(doc::Args),
+    Examples(examples::Args),
     Tidy(tidy::Args),
     Validate(validate::Args),
     Release(release::Args),
@@ -53,6 +55,7 @@ impl Cli {
             Command::Bench(args) => bench::run(workspace, args),
             Command::Fuzz(args) => fuzz::run(workspace, args),
             Command::Doc(args) => doc::run(workspace, args),
+            Command::Examples(args) => examples::run(workspace, args),
             Command::Tidy(args) => tidy::run(workspace, args),
             Command::Validate(args) => validate::run(workspace, args),
             Command::Release(args) => release::run(workspace, args),

@@ -20,13 +20,27 @@ pub(super) struct Progress {
     total: u64,
     began: Instant,
     spoke: Instant,
+    stages: Vec<(String, f64)>,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
         let now = Instant::now();
         let terminal = std::io::stderr().is_terminal();
-        Self { bar: None, terminal, stage: String::new(), total: 0, began: now, spoke: now }
+        Self {
+            bar: None,
+            terminal,
+            stage: String::new(),
+            total: 0,
+            began: now,
+            spoke: now,
+            stages: Vec::new(),
+        }
+    }
+
+    /// The stages that ended, and their seconds.
+    pub(super) fn stages(&self) -> &[(String, f64)] {
+        &self.stages
     }
 }
 
@@ -76,7 +90,9 @@ impl Observer for Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        say(&format!("{}: {summary} ({})", self.stage, seconds(self.began.elapsed())));
+        let elapsed = self.began.elapsed();
+        self.stages.push((self.stage.clone(), elapsed.as_secs_f64()));
+        say(&format!("{}: {summary} ({})", self.stage, seconds(elapsed)));
     }
 
     fn warn(&mut self, message: &str) {

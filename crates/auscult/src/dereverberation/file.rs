@@ -196,11 +196,14 @@ impl Stage {
             let spectrum = stft.forward_multi(samples).map_err(Error::part(&*context))?;
             let (found, needed) = (spectrum.len_of(ndarray::Axis(1)), channels * taps + delay);
             if found < needed {
+                let fewer = match found.saturating_sub(delay) / channels {
+                    0 => String::new(),
+                    taps => format!("{taps} taps at the most, or "),
+                };
                 let problem = format!(
-                    "its {found} frames are too few to learn {} coefficients a channel from; use at most {} taps, or \
-                     the online method, which needs no minimum",
+                    "too short for its {} coefficients a channel: {needed} frames are needed, it has {found}; use \
+                     {fewer}the online method, which needs no minimum",
                     channels * taps,
-                    (found.saturating_sub(delay) / channels).max(1)
                 );
                 return Err(Error::recording(&path, problem));
             }

@@ -24,7 +24,7 @@ fn auscult(folder: &Path, arguments: &[&str]) -> Said {
 }
 
 /// A buzzing "voice" whose pitch and resonances are its speaker's, saying something else in each take.
-fn voice(speaker: u64, take: u64, seconds: f64) -> Vec<f32> {
+pub(crate) fn voice(speaker: u64, take: u64, seconds: f64) -> Vec<f32> {
     let mix = |n: u64| {
         let z = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let z = (z ^ (z >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

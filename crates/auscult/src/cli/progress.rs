@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use auscult::Observer;
@@ -11,6 +12,21 @@ use super::say;
 
 /// Plain lines are at least this far apart within a stage.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// Whether Ctrl-C was pressed; see [`stop_at_signal`].
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C, or SIGTERM, stops what reports its progress at its next step, so that it can clear up behind itself;
+/// a second one ends the command at once.
+#[cfg(feature = "torch")]
+pub(super) fn stop_at_signal() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if STOPPED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
 
 /// Draws what the library reports.
 pub(super) struct Progress {
@@ -83,7 +99,7 @@ impl Observer for Progress {
             let left = left.map_or(String::new(), |left| format!(", {} left", seconds(left)));
             say(&format!("{}: {done}/{} {note} ({} gone{left})", self.stage, self.total, seconds(elapsed)));
         }
-        ControlFlow::Continue(())
+        if STOPPED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn end(&mut self, summary: &str) {

@@ -4,7 +4,10 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     Workspace,
-    commands::{bench, data, doc, eval, parity, release, report, run, setup, test, tidy, train, validate},
+    commands::{
+        bench, data, doc, eval, examples, fuzz, parity, release, report, run, setup, test, tidy, train,
+        validate,
+    },
 };
 
 /// The driver of the auscult workspace.
@@ -29,7 +32,9 @@ enum Command {
     Test(test::Args),
     Parity(parity::Args),
     Bench(bench::Args),
+    Fuzz(fuzz::Args),
     Doc(doc::Args),
+    Examples(examples::Args),
     Tidy(tidy::Args),
     Validate(validate::Args),
     Release(release::Args),
@@ -48,7 +53,9 @@ impl Cli {
             Command::Test(args) => test::run(workspace, args),
             Command::Parity(args) => parity::run(workspace, args),
             Command::Bench(args) => bench::run(workspace, args),
+            Command::Fuzz(args) => fuzz::run(workspace, args),
             Command::Doc(args) => doc::run(workspace, args),
+            Command::Examples(args) => examples::run(workspace, args),
             Command::Tidy(args) => tidy::run(workspace, args),
             Command::Validate(args) => validate::run(workspace, args),
             Command::Release(args) => release::run(workspace, args),

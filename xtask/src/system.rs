@@ -57,6 +57,13 @@ pub enum Installed {
     Failed,
 }
 
+/// The processor, as the system names it.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    name.map_or_else(|| "unknown processor".into(), |(_, name)| name.trim().to_owned())
+}
+
 impl SystemPackage {
     /// The version that is there, or "found" where it does not say; `None` if it is missing.
     pub fn version(&self) -> Option<String> {

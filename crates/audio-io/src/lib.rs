@@ -60,3 +60,8 @@ pub use ndarray;
 pub use reader::{AudioReader, ReadOptions, read};
 pub use resample::{Resampler, resample};
 pub use write::{SampleFormat, WavWriter, Written, write_wav};
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -76,3 +76,8 @@ pub use table::{Row, Table};
 
 #[cfg(feature = "torch")]
 pub use report::write_report;
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -168,6 +168,25 @@ impl Run {
         })
     }
 
+    /// `stages.json`: what was worked on, and for how many seconds, in the order it was done.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read.
+    pub fn stages(&self) -> Result<Vec<(String, f64)>> {
+        Ok(files::read_json(&self.path("stages.json"))?.unwrap_or_default())
+    }
+
+    /// Adds stages to `stages.json`. An interrupted run's are added when it is finished by a later process: what was cut
+    /// short is not among them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be written.
+    pub fn add_stages(&self, stages: &[(String, f64)]) -> Result<()> {
+        let mut all = self.stages()?;
+        all.extend_from_slice(stages);
+        files::write_json(&self.path("stages.json"), &all)
+    }
+
     /// Finished jobs count recordings by their place among the usable ones, so that a run can only go on with the very
     /// recordings it was begun with; `now` is their fingerprint.
     ///

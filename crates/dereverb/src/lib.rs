@@ -73,3 +73,8 @@ pub use {
     },
     wpe::{PowerFloor, PsdContext, Statistics, Wpe, WpeParams},
 };
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

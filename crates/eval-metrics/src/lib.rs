@@ -101,3 +101,8 @@ pub use uncertainty::{
     Bootstrap, Interval, IntervalMethod, McNemar, PairedDifference, PermutationTest, Summary, mcnemar,
     paired_permutation_test, weighted_mean,
 };
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -89,3 +89,8 @@ mod sealed {
     impl Sealed for f32 {}
     impl Sealed for f64 {}
 }
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -54,6 +54,7 @@
 #![deny(missing_docs)]
 
 mod autoencoder;
+mod budget;
 mod classifier;
 mod convert;
 mod device;
@@ -87,3 +88,8 @@ pub use optimizer::OptimizerParams;
 pub use schedule::{EarlyStopping, Monitor, Schedule};
 pub use script::ScriptMasker;
 pub use training::{Keep, TrainParams, train_classifier};
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

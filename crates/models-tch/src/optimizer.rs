@@ -1,6 +1,6 @@
 //! Gradient descent whose state can be saved: libtorch's C interface does not give that of its own optimisers.
 //!
-//! The updates are those of `torch.optim.Adam`, `AdamW` and `SGD`, in the same order of operations.
+//! The updates are those of `torch.optim.Adam`, `AdamW` and `SGD`, to rounding.
 
 use std::collections::BTreeMap;
 
@@ -233,13 +233,13 @@ impl Variable {
                 if decays && weight_decay != 0.0 {
                     gradient = gradient.f_add(&self.value.f_mul_scalar(weight_decay)?)?;
                 }
-                self.adam(&gradient, lr, [beta1, beta2], eps, step)
+                self.adam(gradient, lr, [beta1, beta2], eps, step)
             }
             OptimizerParams::AdamW { beta1, beta2, eps, weight_decay, .. } => {
                 if decays && weight_decay != 0.0 {
                     let _ = self.value.f_mul_scalar_(1.0 - lr * weight_decay)?;
                 }
-                self.adam(&gradient, lr, [beta1, beta2], eps, step)
+                self.adam(gradient, lr, [beta1, beta2], eps, step)
             }
             OptimizerParams::Sgd { momentum, weight_decay, .. } => {
                 if decays && weight_decay != 0.0 {
@@ -254,10 +254,11 @@ impl Variable {
         }
     }
 
-    /// Algorithm 1 of Kingma & Ba, with the bias corrections folded as PyTorch folds them.
+    /// Algorithm 1 of Kingma & Ba, with the bias corrections folded into the step as at the end of their section 2: each pass
+    /// over millions of weights that is saved is a hundredth of a training step. Uses `gradient` up.
     fn adam(
         &mut self,
-        gradient: &Tensor,
+        mut gradient: Tensor,
         lr: f64,
         [beta1, beta2]: [f64; 2],
         eps: f64,
@@ -265,12 +266,13 @@ impl Variable {
     ) -> std::result::Result<(), tch::TchError> {
         let Some(second) = &mut self.second else { return Ok(()) };
         let correction = |beta: f64| 1.0 - beta.powf(step as f64);
-        let _ = self.first.f_lerp_(gradient, 1.0 - beta1)?;
-        let squared = gradient.f_mul(gradient)?.f_mul_scalar_(1.0 - beta2)?;
-        let _ = second.f_mul_scalar_(beta2)?.f_add_(&squared)?;
-        let root = second.f_sqrt()?.f_div_scalar_(correction(beta2).sqrt())?.f_add_scalar_(eps)?;
-        let change = self.first.f_div(&root)?.f_mul_scalar_(lr / correction(beta1))?;
-        self.value.f_sub_(&change).map(drop)
+        let spread = correction(beta2).sqrt();
+        let _ = self.first.f_lerp_(&gradient, 1.0 - beta1)?;
+        let _ = second.f_lerp_(&gradient.f_square_()?, 1.0 - beta2)?;
+        // sqrt(second / c2) + eps, times sqrt(c2), which goes into the step.
+        let root = second.f_sqrt()?.f_add_scalar_(eps * spread)?;
+        let change = self.first.f_mul_scalar(-lr * spread / correction(beta1))?;
+        self.value.f_addcdiv_(&change, &root).map(drop)
     }
 }
 

@@ -79,3 +79,8 @@ pub use {
     online::{OnlineNmf, OnlineParams},
     simd::Real,
 };
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -93,3 +93,8 @@ pub use window::Window;
 
 pub use ndarray;
 pub use num_complex;
+
+/// The README's examples, for the compiler to read.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

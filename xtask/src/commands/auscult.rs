@@ -46,6 +46,16 @@ impl Auscult {
         process::run(&mut command)
     }
 
+    /// The built program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Tells a command that will call it where libtorch is.
+    pub fn surround(&self, command: &mut Command) {
+        surround(command, &self.libtorch);
+    }
+
     /// Refuses a device that this libtorch cannot use, before anything long starts.
     pub fn check_device(&self, device: Option<&str>) -> Result<()> {
         if device.is_some_and(|device| device.starts_with("cuda")) && !self.libtorch.cuda {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Stop, Workspace,
     commands::{packages, setup},
-    process, python,
+    process, python, system,
 };
 
 const PEERS: &str = "benches/peers";
@@ -34,6 +34,9 @@ pub struct Args {
     /// With --peers: print the ratio table as JSON rows.
     #[arg(long, requires = "peers")]
     pub json: bool,
+    /// With --peers: put the table, with its date and processor, into README.md.
+    #[arg(long, requires = "peers", conflicts_with = "package")]
+    pub readme: bool,
     /// Handed on to criterion.
     #[arg(last = true)]
     pub rest: Vec<String>,
@@ -60,7 +63,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
         return Err(Stop::Usage(format!("{folder} has nothing for that crate")).into());
     }
     if args.peers {
-        return peers(workspace, &files, args.json);
+        return peers(workspace, &files, args);
     }
     let mut cargo = process::cargo(workspace);
     cargo.args(["bench", "--package", "auscult-benches"]);
@@ -71,7 +74,7 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
 }
 
 /// Runs the scripts, and stores and prints the ratio table they fill.
-fn peers(workspace: &Workspace, scripts: &[PathBuf], json: bool) -> Result<()> {
+fn peers(workspace: &Workspace, scripts: &[PathBuf], args: &Args) -> Result<()> {
     let rows = workspace.cache().join("ratios.jsonl");
     if rows.exists() {
         fs::remove_file(&rows).with_context(|| format!("cannot remove {}", rows.display()))?;
@@ -88,7 +91,7 @@ fn peers(workspace: &Workspace, scripts: &[PathBuf], json: bool) -> Result<()> {
         command.env("LIBTORCH", &libtorch.folder).env_remove("LD_LIBRARY_PATH");
         command.env("AUSCULT_RATIOS", &rows).arg(script).current_dir(workspace.root());
         // JSON alone belongs on our standard output.
-        if json { process::run_quietly(&mut command)? } else { process::run(&mut command)? }
+        if args.json { process::run_quietly(&mut command)? } else { process::run(&mut command)? }
     }
     let table = fs::read_to_string(&rows).unwrap_or_default();
     let table = table.lines().map(serde_json::from_str::<Ratio>).collect::<Result<Vec<_>, _>>()?;
@@ -96,7 +99,15 @@ fn peers(workspace: &Workspace, scripts: &[PathBuf], json: bool) -> Result<()> {
     let kept = workspace.path(RATIOS);
     fs::create_dir_all(kept.parent().unwrap_or(workspace.root()))?;
     fs::write(&kept, &text).with_context(|| format!("cannot write {}", kept.display()))?;
-    if json {
+    if args.readme {
+        let page = workspace.path("README.md");
+        let old = fs::read_to_string(&page).context("cannot read README.md")?;
+        let when = process::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+        let caption =
+            format!("{}, {}, one thread a side, least of several turns.", when.trim(), system::processor());
+        fs::write(&page, between_marks(&old, &format!("{}\n{caption}", markdown(&table)))?)?;
+    }
+    if args.json {
         println!("{text}");
         return Ok(());
     }
@@ -133,6 +144,14 @@ fn markdown(table: &[Ratio]) -> String {
     text
 }
 
+/// The page with `text` where the table was.
+fn between_marks(page: &str, text: &str) -> Result<String> {
+    let [begin, end] = ["<!-- ratios -->\n", "<!-- end of ratios -->"];
+    let marked = page.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) = marked.context("README.md has lost the marks around its table of ratios")?;
+    Ok(format!("{before}{begin}{text}\n{end}{after}"))
+}
+
 /// With a unit that suits.
 fn seconds(seconds: f64) -> String {
     match seconds {
@@ -157,4 +176,26 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_takes_the_place_of_the_old_one() {
+        let page = "a\n<!-- ratios -->\nold\n<!-- end of ratios -->\nb\n";
+        let expected = "a\n<!-- ratios -->\nnew\n<!-- end of ratios -->\nb\n";
+        assert_eq!(between_marks(page, "new").unwrap(), expected);
+        assert!(between_marks("a\n", "new").is_err());
+    }
+
+    #[test]
+    fn missed_goals_are_told() {
+        let row =
+            |ratio, goal| Ratio { job: "j".into(), peer: "p".into(), ours_s: 1e-4, peer_s: 2.0, ratio, goal };
+        let table = markdown(&[row(2.0, Some(3.0)), row(4.0, Some(3.0)), row(1.0, None)]);
+        assert!(table.contains("| 100.00 µs | 2.00 s | 2.00x | 3x, missed |"), "{table}");
+        assert!(table.contains("4.00x | 3x |") && table.contains("1.00x |  |"), "{table}");
+    }
 }

@@ -3,6 +3,8 @@ pub mod bench;
 pub mod data;
 pub mod doc;
 pub mod eval;
+pub mod examples;
+pub mod fuzz;
 pub mod parity;
 pub mod release;
 pub mod report;

@@ -40,17 +40,24 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     }
     let output = args.output.as_deref().map(process::absolute).transpose()?;
     let output = output.unwrap_or_else(|| workspace.path(REPORT));
-    write(workspace, &auscult, folders, output.clone())?;
+    write(workspace, &auscult, folders, &[], output.clone())?;
     if args.check { browser::check(&output) } else { Ok(()) }
 }
 
-/// Writes the page with a command that is built already.
-pub fn write(workspace: &Workspace, auscult: &Auscult, runs: Vec<PathBuf>, output: PathBuf) -> Result<()> {
+/// Writes the page with a command that is built already; `notes` come at its end.
+pub fn write(
+    workspace: &Workspace,
+    auscult: &Auscult,
+    runs: Vec<PathBuf>,
+    notes: &[String],
+    output: PathBuf,
+) -> Result<()> {
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder)?;
     }
     let mut line: Vec<OsString> = vec!["report".into()];
     line.extend(runs.into_iter().map(Into::into));
+    line.extend(notes.iter().flat_map(|note| ["--note".into(), note.into()]));
     line.extend(["--output".into(), (&output).into()]);
     auscult.run(workspace, line)?;
     println!("report: {}", workspace.shown(&output));

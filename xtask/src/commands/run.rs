@@ -39,15 +39,21 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let started = Instant::now();
     let auscult = Auscult::build(workspace, args.offline)?;
     let set_up = started.elapsed();
-    let outcome = pipelines(workspace, &auscult, args);
+    if args.training.show {
+        return pipelines::chosen(&args.pipeline)
+            .iter()
+            .try_for_each(|pipeline| train(workspace, &auscult, pipeline.name, &args.training));
+    }
+    let outcome = pipelines(workspace, &auscult, args, set_up);
     println!("{}", Elapsed { total: started.elapsed(), set_up });
     outcome
 }
 
 /// Runs with a command that is built already: a pipeline that fails does not stop the others, but decides the outcome.
-pub fn pipelines(workspace: &Workspace, auscult: &Auscult, args: &Args) -> Result<()> {
+pub fn pipelines(workspace: &Workspace, auscult: &Auscult, args: &Args, set_up: Duration) -> Result<()> {
     let mut runs = Vec::new();
     let mut failure = None;
+    let mut notes = vec![format!("Set-up and build took {:.0} s.", set_up.as_secs_f64())];
     for pipeline in pipelines::chosen(&args.pipeline) {
         let started = Instant::now();
         // A resumed run keeps its folder; a new one is where `latest` points afterwards.
@@ -61,10 +67,12 @@ pub fn pipelines(workspace: &Workspace, auscult: &Auscult, args: &Args) -> Resul
                 failure.get_or_insert(error);
             }
         }
-        println!("{}: {:.1} s", pipeline.name, started.elapsed().as_secs_f64());
+        let took = format!("{}: {:.1} s", pipeline.name, started.elapsed().as_secs_f64());
+        println!("{took}");
+        notes.push(took);
     }
     if !runs.is_empty() {
-        report::write(workspace, auscult, runs, workspace.path(REPORT))?;
+        report::write(workspace, auscult, runs, &notes, workspace.path(REPORT))?;
     }
     failure.map_or(Ok(()), Err)
 }

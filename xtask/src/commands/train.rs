@@ -45,6 +45,9 @@ pub struct Training {
     /// Leave out recordings that cannot be used, with a warning each, instead of stopping at the first.
     #[arg(long)]
     pub skip_bad: bool,
+    /// Print the recipe with every default written out, and train nothing.
+    #[arg(long, conflicts_with = "resume")]
+    pub show: bool,
 }
 
 /// Sets up and builds, then trains.
@@ -53,6 +56,9 @@ pub fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let auscult = Auscult::build(workspace, args.offline)?;
     let set_up = started.elapsed();
     train(workspace, &auscult, &args.pipeline, &args.training)?;
+    if args.training.show {
+        return Ok(());
+    }
     println!("{}", Elapsed { total: started.elapsed(), set_up });
     Ok(())
 }
@@ -76,8 +82,10 @@ pub fn train(workspace: &Workspace, auscult: &Auscult, pipeline: &str, training:
     if let Some(device) = &training.device {
         line.extend(["--device".into(), device.into()]);
     }
-    if training.skip_bad {
-        line.push("--skip-bad".into());
+    for (given, flag) in [(training.skip_bad, "--skip-bad"), (training.show, "--show")] {
+        if given {
+            line.push(flag.into());
+        }
     }
     auscult.run(workspace, line)
 }

@@ -4,6 +4,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::Command,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -51,7 +52,14 @@ impl Checkout {
 }
 
 fn training() -> train::Training {
-    train::Training { recipe: "mini".into(), set: Vec::new(), device: None, resume: None, skip_bad: false }
+    train::Training {
+        recipe: "mini".into(),
+        set: Vec::new(),
+        device: None,
+        resume: None,
+        skip_bad: false,
+        show: false,
+    }
 }
 
 fn run_args(training: train::Training) -> run::Args {
@@ -61,11 +69,15 @@ fn run_args(training: train::Training) -> run::Args {
 #[test]
 fn a_run_trains_and_then_reports() {
     let (checkout, auscult) = Checkout::new(0);
-    run::pipelines(&checkout.workspace(), &auscult, &run_args(training())).unwrap();
-    assert_eq!(
-        checkout.calls(),
-        ["train birds --recipe mini", "report runs/birds/first --output target/auscult/report.html"]
+    run::pipelines(&checkout.workspace(), &auscult, &run_args(training()), Duration::from_secs(7)).unwrap();
+    let calls = checkout.calls();
+    assert_eq!(calls[0], "train birds --recipe mini");
+    let report = &calls[1];
+    assert!(
+        report.starts_with("report runs/birds/first --note Set-up and build took 7 s. --note birds: "),
+        "{report}"
     );
+    assert!(report.ends_with(" --output target/auscult/report.html"), "{report}");
     let env = fs::read_to_string(checkout.folder.path().join("env")).unwrap();
     let words: Vec<&str> = env.split_whitespace().collect();
     assert_eq!(words[0], "torch");
@@ -81,6 +93,7 @@ fn every_option_of_a_training_is_handed_on() {
         device: Some("cpu".into()),
         resume: None,
         skip_bad: false,
+        show: true,
     };
     train::train(&checkout.workspace(), &auscult, "birds", &training).unwrap();
     let resumed = |run: &str| train::Training { resume: Some(run.into()), ..self::training() };
@@ -90,7 +103,7 @@ fn every_option_of_a_training_is_handed_on() {
     assert_eq!(
         checkout.calls(),
         [
-            "train birds --recipe recipes/mine.toml --set epochs=3 --set seed=1 --device cpu",
+            "train birds --recipe recipes/mine.toml --set epochs=3 --set seed=1 --device cpu --show",
             "train birds --resume runs/birds/first",
             "train birds --resume runs/birds/second",
             "train birds --resume runs/birds/second",
@@ -101,7 +114,8 @@ fn every_option_of_a_training_is_handed_on() {
 #[test]
 fn a_failure_keeps_its_exit_code_and_skips_the_report() {
     let (checkout, auscult) = Checkout::new(9);
-    let error = run::pipelines(&checkout.workspace(), &auscult, &run_args(training())).unwrap_err();
+    let error =
+        run::pipelines(&checkout.workspace(), &auscult, &run_args(training()), Duration::ZERO).unwrap_err();
     assert_eq!(exit_code(&error), 9);
     assert_eq!(checkout.calls().len(), 1);
 }

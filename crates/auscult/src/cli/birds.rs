@@ -22,6 +22,9 @@ pub(super) struct BirdsArguments {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Species named per window
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
@@ -39,6 +42,12 @@ pub(super) struct BirdsArguments {
     skip_bad: bool,
     #[command(flatten)]
     compute: Compute,
+}
+
+impl BirdsArguments {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -106,14 +115,14 @@ pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
 /// With `--output`, the file to write for each recording, in their order.
 fn outputs(arguments: &BirdsArguments) -> anyhow::Result<Vec<PathBuf>> {
     let Some(folder) = &arguments.output else {
-        let label_track = matches!(arguments.format, Format::Audacity | Format::Raven);
+        let label_track = matches!(arguments.format(), Format::Audacity | Format::Raven);
         anyhow::ensure!(
             !label_track || arguments.files.len() == 1,
             "a label track belongs to one recording; give --output FOLDER to write one for each"
         );
         return Ok(Vec::new());
     };
-    targets(&arguments.files, folder, arguments.format.ending())
+    targets(&arguments.files, folder, arguments.format().ending())
 }
 
 struct Printer<'a> {
@@ -124,7 +133,7 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     fn print(&self, heard: &Heard, header: bool, out: &mut impl Write) -> anyhow::Result<()> {
-        match self.arguments.format {
+        match self.arguments.format() {
             Format::Text => self.text(heard, out)?,
             Format::Csv => self.csv(heard, header, out)?,
             Format::Json => self.json(heard, out)?,

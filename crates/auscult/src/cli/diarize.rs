@@ -27,6 +27,9 @@ pub(super) struct DiarizeArguments {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Rttm)]
     format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Write NAME.rttm for each recording into this folder too
     #[arg(long)]
     rttm_out: Option<PathBuf>,
@@ -40,6 +43,12 @@ pub(super) struct DiarizeArguments {
     skip_bad: bool,
     #[command(flatten)]
     compute: Compute,
+}
+
+impl DiarizeArguments {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
 }
 
 /// Arguments of `auscult same-speaker`.
@@ -106,7 +115,7 @@ fn speakers(text: &str) -> Result<SpeakerCount, String> {
 
 pub(super) fn run(arguments: &DiarizeArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    let single = matches!(arguments.format, Format::Audacity | Format::Webvtt);
+    let single = matches!(arguments.format(), Format::Audacity | Format::Webvtt);
     anyhow::ensure!(
         !single || arguments.files.len() == 1,
         "labels and subtitles belong to one recording; give one file, or --rttm-out FOLDER"
@@ -132,12 +141,12 @@ pub(super) fn run(arguments: &DiarizeArguments) -> anyhow::Result<()> {
             && heard.speakers < count
         {
             say(&format!(
-                "warning: {}: there is speech for {} speakers only",
+                "warning: {}: {} of {count} speakers found: there is speech for no more",
                 path.display(),
                 heard.speakers
             ));
         }
-        print(arguments.format, path, name, &heard, index == 0, &mut std::io::stdout().lock())?;
+        print(arguments.format(), path, name, &heard, index == 0, &mut std::io::stdout().lock())?;
         if let Some(folder) = &arguments.rttm_out {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("could not create {}", folder.display()))?;

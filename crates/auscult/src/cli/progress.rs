@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use auscult::Observer;
@@ -12,6 +13,21 @@ use super::say;
 /// Plain lines are at least this far apart within a stage.
 const QUIET: Duration = Duration::from_secs(10);
 
+/// Whether Ctrl-C was pressed; see [`stop_at_signal`].
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C, or SIGTERM, stops what reports its progress at its next step, so that it can clear up behind itself;
+/// a second one ends the command at once.
+#[cfg(feature = "torch")]
+pub(super) fn stop_at_signal() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if STOPPED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
 /// Draws what the library reports.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
@@ -20,13 +36,27 @@ pub(super) struct Progress {
     total: u64,
     began: Instant,
     spoke: Instant,
+    stages: Vec<(String, f64)>,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
         let now = Instant::now();
         let terminal = std::io::stderr().is_terminal();
-        Self { bar: None, terminal, stage: String::new(), total: 0, began: now, spoke: now }
+        Self {
+            bar: None,
+            terminal,
+            stage: String::new(),
+            total: 0,
+            began: now,
+            spoke: now,
+            stages: Vec::new(),
+        }
+    }
+
+    /// The stages that ended, and their seconds.
+    pub(super) fn stages(&self) -> &[(String, f64)] {
+        &self.stages
     }
 }
 
@@ -69,14 +99,16 @@ impl Observer for Progress {
             let left = left.map_or(String::new(), |left| format!(", {} left", seconds(left)));
             say(&format!("{}: {done}/{} {note} ({} gone{left})", self.stage, self.total, seconds(elapsed)));
         }
-        ControlFlow::Continue(())
+        if STOPPED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn end(&mut self, summary: &str) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        say(&format!("{}: {summary} ({})", self.stage, seconds(self.began.elapsed())));
+        let elapsed = self.began.elapsed();
+        self.stages.push((self.stage.clone(), elapsed.as_secs_f64()));
+        say(&format!("{}: {summary} ({})", self.stage, seconds(elapsed)));
     }
 
     fn warn(&mut self, message: &str) {

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use auscult::pipeline::{EvaluateOptions, PIPELINES, Pipeline, RecipeChoice, TrainOptions, find};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
@@ -36,6 +37,12 @@ pub(super) struct TrainArguments {
     /// Leave out recordings that cannot be used, with a warning each, instead of stopping at the first
     #[arg(long)]
     skip_bad: bool,
+    /// Print metrics.json instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Print the recipe with every default written out, and train nothing
+    #[arg(long, conflicts_with = "resume")]
+    show: bool,
     #[command(flatten)]
     compute: Compute,
 }
@@ -77,11 +84,20 @@ pub(super) struct ReportArguments {
     /// The page
     #[arg(long, short, default_value = "report.html")]
     output: PathBuf,
+    /// A line for the page's end, such as what the set-up took; may be repeated
+    #[arg(long = "note", value_name = "TEXT")]
+    notes: Vec<String>,
 }
 
 pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<()> {
-    arguments.compute.prepare()?;
     let (pipeline, compute) = (arguments.pipeline, &arguments.compute);
+    let choice =
+        RecipeChoice { recipe: arguments.recipe.clone(), settings: arguments.settings.clone(), name: None };
+    if arguments.show {
+        std::io::stdout().lock().write_all(pipeline.resolved(&choice)?.as_bytes())?;
+        return Ok(());
+    }
+    compute.prepare()?;
     let options = TrainOptions {
         runs: compute.runs.clone(),
         cache: compute.cache(),
@@ -93,16 +109,18 @@ pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<()> {
         Some(run) => {
             pipeline.resume(&open_run(&compute.runs, pipeline.name(), run)?, &options, &mut progress)?
         }
-        None => {
-            let choice = RecipeChoice {
-                recipe: arguments.recipe.clone(),
-                settings: arguments.settings.clone(),
-                name: None,
-            };
-            pipeline.train(&choice, &options, &mut progress)?
-        }
+        None => pipeline.train(&choice, &options, &mut progress)?,
     };
-    std::io::stdout().lock().write_all(pipeline.summary(&run)?.as_bytes())?;
+    if !progress.stages().is_empty() {
+        run.add_stages(progress.stages())?;
+    }
+    let text = if arguments.json {
+        let metrics = run.path("metrics.json");
+        std::fs::read_to_string(&metrics).with_context(|| format!("cannot read {}", metrics.display()))?
+    } else {
+        pipeline.summary(&run)?
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
     say(&format!("run: {}", run.folder().display()));
     Ok(())
 }
@@ -139,7 +157,7 @@ pub(super) fn report(arguments: &ReportArguments) -> anyhow::Result<()> {
         .iter()
         .map(|folder| auscult::Run::open_folder(folder))
         .collect::<Result<Vec<_>, _>>()?;
-    auscult::write_report(&runs, &arguments.output)?;
+    auscult::write_report(&runs, &arguments.notes, &arguments.output)?;
     say(&format!("report: {}", arguments.output.display()));
     Ok(())
 }

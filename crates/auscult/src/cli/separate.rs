@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::places::{Compute, open_run};
-use super::progress::Progress;
+use super::progress::{Progress, stop_at_signal};
 use super::say;
 
 /// Arguments of `auscult separate`.
@@ -92,6 +92,8 @@ enum Above {
 
 pub(super) fn run(arguments: &SeparateArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
+    // Else the temporary files of the stems, as large as they, would stay.
+    stop_at_signal()?;
     let model = load(arguments)?;
     let folders = folders(arguments)?;
     let mut failed = 0;
@@ -103,6 +105,9 @@ pub(super) fn run(arguments: &SeparateArguments) -> anyhow::Result<()> {
                 say(&format!("skipped {error}"));
                 failed += 1;
                 continue;
+            }
+            Err(auscult::Error::Interrupted) => {
+                anyhow::bail!("interrupted; {} is not separated", song.display())
             }
             Err(error) => return Err(error.into()),
         };

@@ -22,6 +22,9 @@ pub(super) struct SingingArguments {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Probability from which on there is singing [default: chosen on the model's validation songs]
     #[arg(long)]
     threshold: Option<f64>,
@@ -53,6 +56,12 @@ pub(super) struct SingingArguments {
     compute: Compute,
 }
 
+impl SingingArguments {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For reading
@@ -81,9 +90,9 @@ impl Format {
 
 pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
     arguments.compute.prepare()?;
-    let label_track = matches!(arguments.format, Format::Audacity | Format::Lab);
+    let label_track = matches!(arguments.format(), Format::Audacity | Format::Lab);
     let texts = match &arguments.output {
-        Some(folder) => targets(&arguments.files, folder, arguments.format.ending())?,
+        Some(folder) => targets(&arguments.files, folder, arguments.format().ending())?,
         None => {
             anyhow::ensure!(
                 !label_track || arguments.files.len() == 1,
@@ -125,10 +134,10 @@ pub(super) fn run(arguments: &SingingArguments) -> anyhow::Result<()> {
             say(&format!("{} -> {}", path.display(), target.display()));
         }
         match texts.get(index) {
-            None => print(arguments.format, path, &heard, index == 0, &mut std::io::stdout().lock())?,
+            None => print(arguments.format(), path, &heard, index == 0, &mut std::io::stdout().lock())?,
             Some(target) => {
                 let mut text = Vec::new();
-                print(arguments.format, path, &heard, true, &mut text)?;
+                print(arguments.format(), path, &heard, true, &mut text)?;
                 auscult::write_file(target, text)?;
                 say(&format!("{} -> {}", path.display(), target.display()));
             }

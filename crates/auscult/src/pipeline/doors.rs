@@ -16,6 +16,21 @@ pub trait Pipeline: Sync {
     /// What it does, in a few words.
     fn about(&self) -> &'static str;
 
+    /// The question it answers, as the report asks it.
+    fn question(&self) -> &'static str;
+
+    /// The figures that answer it: their names in `metrics.json`, and what the report calls them.
+    fn headline(&self) -> &'static [(&'static str, &'static str)];
+
+    /// A command that puts a trained run to work.
+    fn at_work(&self) -> &'static str;
+
+    /// The recipe as it would be followed, every default written out, as TOML.
+    ///
+    /// # Errors
+    /// Recipes that cannot be read or hold what they must not.
+    fn resolved(&self, choice: &RecipeChoice) -> Result<String>;
+
     /// The name of the run that [`Pipeline::train`] would begin or go on with.
     ///
     /// # Errors

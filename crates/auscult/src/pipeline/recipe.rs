@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result};
 
@@ -46,6 +46,15 @@ pub fn read<R: DeserializeOwned>(
     let text = toml::to_string(&table).map_err(|error| problem(error.to_string()))?;
     let recipe = toml::from_str(&text).map_err(|error| problem(error.to_string()))?;
     Ok((short, recipe))
+}
+
+/// A recipe as TOML, every default written out.
+///
+/// # Errors
+/// [`Error::Recipe`] for values that TOML has no word for.
+pub fn text<R: Serialize>(recipe: &R) -> Result<String> {
+    toml::to_string(recipe)
+        .map_err(|error| Error::Recipe { name: "recipe.toml".into(), problem: error.to_string() })
 }
 
 /// Applies one `dotted.key=value`.

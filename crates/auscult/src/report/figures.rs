@@ -191,7 +191,8 @@ pub(crate) fn boxes(rows: &[Values], x_label: &str) -> String {
                 Rectangle::new(corners, colour.stroke_width(1)),
             ])?;
             let style = TextStyle::from(("sans-serif", 13).into_font()).color(&RGBColor(28, 35, 48));
-            area.draw_text(&row.name, &style, (10, 12 + 30 * index as i32))?;
+            let (_, y) = chart.backend_coord(&(sorted[0], middle));
+            area.draw_text(&row.name, &style, (10, y - 7))?;
         }
         Ok(())
     })

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::pipeline::{Figure, Metrics, Pipeline};
 use crate::{Error, Result, Run, files, pipeline};
 
 const STYLE: &str = "
@@ -70,23 +71,114 @@ pub(crate) fn data_uri(media_type: &str, bytes: &[u8]) -> String {
     format!("data:{media_type};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
-/// Writes one page about `runs` to `output`.
+/// Writes one page about `runs` to `output`; `notes` come at its end.
 ///
 /// # Errors
 /// [`Error::Run`] for runs that are not finished; [`Error::Io`] where the page cannot be written.
-pub fn write_report(runs: &[Run], output: &Path) -> Result<()> {
-    let sections = runs.iter().map(|run| match pipeline::find(&run.about().pipeline) {
-        Some(pipeline) => pipeline.section(run),
-        None => Err(Error::Run {
-            path: run.folder().into(),
-            problem: format!("no report is known for `{}` runs", run.about().pipeline),
-        }),
-    });
-    let sections = sections.collect::<Result<Vec<Markup>>>()?;
+pub fn write_report(runs: &[Run], notes: &[String], output: &Path) -> Result<()> {
+    let told = runs.iter().map(Told::new).collect::<Result<Vec<_>>>()?;
     let body = html! {
         h1 { "auscult report" }
         p.dim { "Everything on this page was computed by the runs named in it; the page needs no network." }
-        @for section in &sections { (section) }
+        (at_a_glance(&told))
+        @for told in &told { section id=(told.pipeline.name()) { (told.section) } }
+        (your_own(&told))
+        (times(&told, notes))
+        (environment(runs))
+    };
+    files::write(output, page("auscult report", &body))
+}
+
+/// A run and what its pipeline says of it.
+struct Told {
+    pipeline: &'static dyn Pipeline,
+    section: Markup,
+    headline: Vec<(&'static str, Figure)>,
+    stages: Vec<(String, f64)>,
+}
+
+impl Told {
+    fn new(run: &Run) -> Result<Self> {
+        let name = &run.about().pipeline;
+        let pipeline = pipeline::find(name).ok_or_else(|| Error::Run {
+            path: run.folder().into(),
+            problem: format!("no report is known for `{name}` runs"),
+        })?;
+        let metrics: Option<Metrics> = files::read_json(&run.path("metrics.json"))?;
+        let figure = |key: &str| metrics.as_ref()?.metrics.get(key).copied();
+        let headline = pipeline.headline().iter();
+        let headline = headline.filter_map(|(key, called)| Some((*called, figure(key)?))).collect();
+        Ok(Self { pipeline, section: pipeline.section(run)?, headline, stages: run.stages()? })
+    }
+
+    fn seconds(&self) -> f64 {
+        self.stages.iter().map(|(_, seconds)| seconds).sum()
+    }
+}
+
+/// The answers in one table, with links to how they came about.
+fn at_a_glance(told: &[Told]) -> Markup {
+    html! {
+        div.scroll { table {
+            tr { th { "question" } th { "figure" } th.n { "value" } th.n { "95 % interval" } th.n { "minutes" } }
+            @for told in told {
+                @for (index, (called, figure)) in told.headline.iter().enumerate() {
+                    tr {
+                        td { @if index == 0 { a href={ "#" (told.pipeline.name()) } { (told.pipeline.question()) } } }
+                        td { (called) }
+                        td.n { (format!("{:.3}", figure.value)) }
+                        td.n { (format!("{:.3} to {:.3}", figure.low, figure.high)) }
+                        td.n { @if index == 0 && told.seconds() > 0.0 { (format!("{:.1}", told.seconds() / 60.0)) } }
+                    }
+                }
+            }
+        } }
+        p.dim { "Small data, short trainings: each section says what its figures are worth, and sets the paper's beside them." }
+    }
+}
+
+/// How to go on.
+fn your_own(told: &[Told]) -> Markup {
+    html! {
+        h2 { "With your own recordings" }
+        p { "The models of these runs are ready to use, and every pipeline trains on a table of your own recordings; "
+            "its guide names the columns." }
+        div.scroll { table {
+            tr { th { "listen" } th { "train" } th { "guide" } }
+            @for told in told {
+                @let name = told.pipeline.name();
+                tr {
+                    td { code { (told.pipeline.at_work()) } }
+                    td { code { "cargo xtask run " (name) " --set data.manifest=my/labels.csv" } }
+                    td { code { "docs/" (name) ".md" } }
+                }
+            }
+        } }
+    }
+}
+
+/// Where the time went.
+fn times(told: &[Told], notes: &[String]) -> Markup {
+    html! {
+        h2 { "Where the time went" }
+        @for note in notes { p { (note) } }
+        @for told in told.iter().filter(|told| !told.stages.is_empty()) {
+            details {
+                summary { (told.pipeline.name()) ": " (format!("{:.0} s", told.seconds())) }
+                div.scroll { table {
+                    tr { th { "stage" } th.n { "seconds" } }
+                    @for (stage, seconds) in &told.stages {
+                        tr { td { (stage) } td.n { (format!("{seconds:.1}")) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// Versions and machine.
+fn environment(runs: &[Run]) -> Markup {
+    html! {
         h2 { "Runs and environment" }
         div.scroll { table {
             tr { th { "run" } th { "auscult" } th { "platform" } th { "processor" } th.n { "cores" } th { "fingerprint" } }
@@ -99,6 +191,6 @@ pub fn write_report(runs: &[Run], output: &Path) -> Result<()> {
                 }
             }
         } }
-    };
-    files::write(output, page("auscult report", &body))
+        p.dim { "Seeds are in each section's recipe; the same recipe on the same recordings gives the same figures." }
+    }
 }

@@ -35,7 +35,7 @@ training = { epochs = 1, batch_size = 4 }
 "#;
 
 /// A voice that glides in the right channel, steady chords with clicks in the left.
-fn song(singer: usize, take: usize, seconds: f64, rate: u32) -> Array2<f32> {
+pub(crate) fn song(singer: usize, take: usize, seconds: f64, rate: u32) -> Array2<f32> {
     let frames = (seconds * f64::from(rate)) as usize;
     Array2::from_shape_fn((2, frames), |(channel, frame)| {
         let t = frame as f64 / f64::from(rate);
@@ -122,6 +122,12 @@ fn trained() -> &'static Studio {
         studio.auscult(&["train", "separation", "--recipe", "recipe.toml"]).well();
         studio
     })
+}
+
+/// The command that parts a song with the shared model into a folder.
+pub(crate) fn separation(song: &str, out: &str) -> Command {
+    let model = trained().run().join("model.safetensors").display().to_string();
+    trained().command(&["separate", song, "-o", out, "--model", &model])
 }
 
 /// Largest difference of the stems' sum from the mixture.
@@ -280,7 +286,7 @@ fn mistakes_are_explained_and_nothing_is_left_half_written() {
     train(&[], &["singer9_0.wav"]);
 }
 
-/// Killed while it writes, the command leaves either nothing or what was there.
+/// Killed while it writes, the command leaves what was there; asked to stop, it clears up behind itself as well.
 #[test]
 fn a_killed_separation_leaves_no_half_stems() {
     let studio = Studio::new();
@@ -290,18 +296,26 @@ fn a_killed_separation_leaves_no_half_stems() {
     std::fs::write(studio.path("out/long.vocals.wav"), "earlier").unwrap();
     let model = trained().run().join("model.safetensors").display().to_string();
     let arguments = ["separate", "long.wav", "-o", "out", "--model", &model];
-    let mut child = studio.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let began = Instant::now();
-    let writing = || {
-        let entries = std::fs::read_dir(studio.path("out")).unwrap();
-        entries.filter_map(|entry| entry.unwrap().metadata().ok()).any(|file| file.len() > 100_000)
+    let lengths = || -> Vec<(PathBuf, u64)> {
+        let entries = std::fs::read_dir(studio.path("out")).unwrap().map(Result::unwrap);
+        entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len()))).collect()
     };
-    while !writing() && began.elapsed() < Duration::from_secs(60) {
-        assert!(child.try_wait().unwrap().is_none(), "it finished before it could be killed");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let stopped = |signal: &str| {
+        let mut command = studio.command(&arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        while !lengths().iter().any(|(_, length)| *length > 100_000)
+            && began.elapsed() < Duration::from_secs(60)
+        {
+            assert!(child.try_wait().unwrap().is_none(), "it finished before it could be stopped");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        Said::from(child.wait_with_output().unwrap())
+    };
+    stopped("-TERM").refused(&["interrupted", "long.wav"]);
+    assert_eq!(lengths(), [(studio.path("out/long.vocals.wav"), 7)]);
+    stopped("-KILL");
     assert_eq!(std::fs::read(studio.path("out/long.vocals.wav")).unwrap(), b"earlier");
     assert!(!studio.path("out/long.accompaniment.wav").exists());
     studio.auscult(&arguments).well();

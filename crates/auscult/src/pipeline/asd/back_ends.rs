@@ -121,6 +121,22 @@ impl Fitted {
         })
     }
 
+    /// Whether it is for vectors of this width: a damaged file may be for none at all.
+    pub(super) fn fits(&self, width: usize) -> bool {
+        match self {
+            Self::Autoencoder(autoencoder) => autoencoder.features() == width,
+            Self::Statistics(Statistics::GaussianMixture(mixture)) => {
+                let components = mixture.log_weights.len();
+                let whole =
+                    |rows: &[Vec<f64>]| rows.len() == components && rows.iter().all(|row| row.len() == width);
+                components > 0 && whole(&mixture.means) && whole(&mixture.variances)
+            }
+            Self::Statistics(Statistics::Mahalanobis(gaussian)) => {
+                gaussian.mean.len() == width && gaussian.factor.len() == width * width
+            }
+        }
+    }
+
     /// Writes `STEM.safetensors` and `STEM.json`, or `STEM.json` alone.
     pub(super) fn save(&self, stem: &Path, metadata: &serde_json::Value) -> Result<()> {
         match self {

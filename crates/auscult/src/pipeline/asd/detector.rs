@@ -220,12 +220,18 @@ impl Detector {
             problem: "there is no trained detector here; train it first".into(),
         };
         let params: DetectorParams = files::read_json(&folder.join("detector.json"))?.ok_or_else(missing)?;
+        params.check().map_err(|problem| Error::Run {
+            path: folder.into(),
+            problem: format!("detector.json is damaged ({problem}); train the detector again"),
+        })?;
         let analysis = Analysis::new(&params)?;
         let mut extractors = BTreeMap::new();
         for stream in streams(&params.front_ends, true) {
             let path = atoms_file(folder, stream);
-            let atoms: Array2<f32> =
-                ndarray_npy::read_npy(&path).map_err(Error::part(format!("{}", path.display())))?;
+            let atoms = files::read_npy(&path).ok_or_else(|| Error::Run {
+                path,
+                problem: "this is no whole table of atoms; train the detector again".into(),
+            })?;
             extractors.insert(stream, Extractors::with_atoms(&params.extraction, atoms.view())?);
         }
         let mut rows = Vec::new();
@@ -236,6 +242,11 @@ impl Detector {
                 let metadata: Metadata =
                     serde_json::from_value(metadata).map_err(Error::part(format!("the model of {row}")))?;
                 let Metadata { scaling, mean, deviation } = metadata;
+                if !fitted.fits(params.features.width()) || !scaling.fits(&params.features) {
+                    let problem =
+                        format!("the model of {row} is for other features; train the detector again");
+                    return Err(Error::Run { path: folder.into(), problem });
+                }
                 rows.push(TrainedRow { row, scaling, back_end: Mutex::new(fitted), mean, deviation });
             }
         }
@@ -370,11 +381,11 @@ fn learn_atoms(
     let mut extractors = BTreeMap::new();
     let mut missing = Vec::new();
     for stream in streams(&params.front_ends, true) {
-        match ndarray_npy::read_npy::<_, Array2<f32>>(atoms_file(folder, stream)) {
-            Ok(atoms) => {
+        match files::read_npy(&atoms_file(folder, stream)) {
+            Some(atoms) => {
                 extractors.insert(stream, Extractors::with_atoms(&params.extraction, atoms.view())?);
             }
-            Err(_) => missing.push(stream),
+            None => missing.push(stream),
         }
     }
     if missing.is_empty() {

@@ -7,7 +7,7 @@ use super::detector::Detector;
 use super::parallel;
 use super::recipe::{Data, Recipe};
 use super::recordings::{machines, read_manifest, score};
-use super::results::{Results, summarise};
+use super::results::{Results, snake_case, summarise};
 use super::train::Tested;
 use crate::observer::Observer;
 use crate::pipeline::doors::{EvaluateOptions, Evaluation, evaluation_folder};
@@ -114,8 +114,8 @@ fn figures(results: &Results, back_end: BackEnd) -> BTreeMap<String, Figure> {
     let mut figures = BTreeMap::new();
     let mut by_row: BTreeMap<&str, Vec<(Figure, Figure)>> = BTreeMap::new();
     for cell in results.cells.iter().filter(|cell| cell.back_end == back_end) {
-        figures.insert(format!("auc {} {}", cell.row, cell.condition), cell.auc);
-        figures.insert(format!("pauc {} {}", cell.row, cell.condition), cell.pauc);
+        figures.insert(snake_case(&format!("auc {} {}", cell.row, cell.condition)), cell.auc);
+        figures.insert(snake_case(&format!("pauc {} {}", cell.row, cell.condition)), cell.pauc);
         by_row.entry(&cell.row).or_default().push((cell.auc, cell.pauc));
     }
     for (row, cells) in by_row {
@@ -126,7 +126,7 @@ fn figures(results: &Results, back_end: BackEnd) -> BTreeMap<String, Figure> {
         let n = cells.iter().map(|(auc, _)| auc.n).sum();
         let low = harmonic(|figure| figure.low.max(1e-9));
         let figure = Figure { value: harmonic(|f| f.value), low, high: harmonic(|f| f.high), n };
-        figures.insert(format!("harmonic mean of auc and pauc {row}"), figure);
+        figures.insert(snake_case(&format!("harmonic mean of auc and pauc {row}")), figure);
     }
     figures
 }

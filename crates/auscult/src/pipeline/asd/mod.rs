@@ -64,6 +64,25 @@ impl Pipeline for Asd {
         "whether a machine sounds as it should"
     }
 
+    fn question(&self) -> &'static str {
+        "Is that machine well?"
+    }
+
+    fn headline(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("auc_proposed_10_db", "AUC of the proposed ensemble at -10 dB"),
+            ("auc_a_10_db", "AUC of the plain autoencoder there"),
+        ]
+    }
+
+    fn at_work(&self) -> &'static str {
+        "auscult monitor --train normal/ -o model"
+    }
+
+    fn resolved(&self, choice: &RecipeChoice) -> Result<String> {
+        super::recipe::text(&Recipe::choose(choice)?.1)
+    }
+
     fn run_name(&self, choice: &RecipeChoice, options: &TrainOptions) -> Result<String> {
         let (name, recipe) = Recipe::choose(choice)?;
         run_name(&name, &recipe, options)

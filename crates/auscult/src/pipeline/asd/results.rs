@@ -393,12 +393,18 @@ pub(super) fn write(run: &Run, recipe: &Recipe, tested: &[Tested], results: &Res
         .cells
         .iter()
         .filter(|cell| cell.back_end == recipe.detector.back_ends[0])
-        .map(|cell| (format!("auc {} {}", cell.row, cell.condition), cell.auc))
+        .map(|cell| (snake_case(&format!("auc {} {}", cell.row, cell.condition)), cell.auc))
         .collect();
     let metrics = Metrics { pipeline: "asd".into(), run: run.name(), manifest, metrics };
     files::write_json(&run.path("metrics.json"), &metrics)?;
     files::write(&run.path("predictions.csv"), predictions(tested)?)?;
     files::write_json(&run.path("results.json"), results)
+}
+
+/// A figure's name as `metrics.json` writes names: `auc_proposed_10_db` for "auc proposed -10 dB".
+pub(super) fn snake_case(name: &str) -> String {
+    let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
 }
 
 /// A row a segment and SNR, a column a row of the table.

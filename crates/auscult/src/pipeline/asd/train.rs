@@ -83,7 +83,7 @@ pub fn train(
         observer.end("nothing to do; change the recipe or remove the folder to train anew");
         return Ok(run);
     }
-    files::write(&run.path("recipe.toml"), toml::to_string(recipe).map_err(Error::part("the recipe"))?)?;
+    files::write(&run.path("recipe.toml"), crate::pipeline::recipe::text(recipe)?)?;
     let tested = match &recipe.data {
         Data::Simulation(factory) => {
             let mut tested = Vec::new();

@@ -61,6 +61,25 @@ impl Pipeline for Birds {
         "which species sings in a recording"
     }
 
+    fn question(&self) -> &'static str {
+        "Which bird is that?"
+    }
+
+    fn headline(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("accuracy", "accuracy, new recordings"),
+            ("recordist_disjoint_accuracy", "accuracy, new recordists"),
+        ]
+    }
+
+    fn at_work(&self) -> &'static str {
+        "auscult birds dawn.mp3"
+    }
+
+    fn resolved(&self, choice: &RecipeChoice) -> Result<String> {
+        super::recipe::text(&Recipe::choose(choice)?.1)
+    }
+
     fn run_name(&self, choice: &RecipeChoice, options: &TrainOptions) -> Result<String> {
         let (name, recipe) = Recipe::choose(choice)?;
         run_name(&name, &recipe, options)

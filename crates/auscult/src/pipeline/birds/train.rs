@@ -97,7 +97,7 @@ pub fn train(
         observer.end("nothing to do; change the recipe or remove the folder to train anew");
         return Ok(run);
     }
-    let toml = toml::to_string(recipe).map_err(Error::part("the recipe"))?;
+    let toml = crate::pipeline::recipe::text(recipe)?;
     files::write(&run.path("recipe.toml"), toml)?;
 
     let data = Dataset::prepare(recipe, recordings, options, observer)?;

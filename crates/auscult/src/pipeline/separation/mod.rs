@@ -75,6 +75,22 @@ impl Pipeline for Separation {
         "the voice and the band of a song, apart"
     }
 
+    fn question(&self) -> &'static str {
+        "The voice and the band, apart"
+    }
+
+    fn headline(&self) -> &'static [(&'static str, &'static str)] {
+        &[("vocals_nsdr", "NSDR of the voice, dB"), ("accompaniment_nsdr", "NSDR of the rest, dB")]
+    }
+
+    fn at_work(&self) -> &'static str {
+        "auscult separate song.mp3"
+    }
+
+    fn resolved(&self, choice: &RecipeChoice) -> Result<String> {
+        super::recipe::text(&Recipe::choose(choice)?.1)
+    }
+
     fn run_name(&self, choice: &RecipeChoice, options: &TrainOptions) -> Result<String> {
         let (name, recipe) = Recipe::choose(choice)?;
         run_name(&name, &recipe, options)

@@ -174,22 +174,23 @@ fn paper(results: &Results, recipe: &Recipe) -> Markup {
 fn distribution(results: &Results, stem: &str, measure: &str, label: &str) -> String {
     let key = format!("{stem}_{measure}");
     let mut models: Vec<&str> = Vec::new();
-    let rows = results.rows.iter().filter(|row| !row.native);
-    // The mixture has no artifacts: its ratio would only stretch the axis.
-    let rows = rows.filter(|row| row.model != "mixture" || measure != "sar");
-    let rows: Vec<Values> = rows
-        .map(|row| {
-            let group = models.iter().position(|known| *known == row.model).unwrap_or_else(|| {
-                models.push(&row.model);
-                models.len() - 1
-            });
-            let clips = results.clips.iter().filter(|clip| {
-                (&clip.model, clip.rendering, clip.native) == (&row.model, row.rendering, row.native)
-            });
-            let values = clips.filter_map(|clip| clip.measures.get(&key).copied()).collect();
-            Values { name: name(row), values, group }
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for row in results.rows.iter().filter(|row| !row.native) {
+        // A model has the same colour in every figure, whether it is in all of them or not.
+        let group = models.iter().position(|known| *known == row.model).unwrap_or_else(|| {
+            models.push(&row.model);
+            models.len() - 1
+        });
+        // The mixture has no artifacts: its ratio would only stretch the axis.
+        if row.model == "mixture" && measure == "sar" {
+            continue;
+        }
+        let clips = results.clips.iter().filter(|clip| {
+            (&clip.model, clip.rendering, clip.native) == (&row.model, row.rendering, row.native)
+        });
+        let values = clips.filter_map(|clip| clip.measures.get(&key).copied()).collect();
+        rows.push(Values { name: name(row), values, group });
+    }
     boxes(&rows, label)
 }
 

@@ -58,6 +58,25 @@ impl Pipeline for Speakers {
         "who is the same speaker, and who spoke when"
     }
 
+    fn question(&self) -> &'static str {
+        "Who is the same speaker, and who spoke when?"
+    }
+
+    fn headline(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("known_one_to_one/proposed/64", "speakers told apart, their number given"),
+            ("der", "diarization error rate, no collar"),
+        ]
+    }
+
+    fn at_work(&self) -> &'static str {
+        "auscult diarize call.mp3"
+    }
+
+    fn resolved(&self, choice: &RecipeChoice) -> Result<String> {
+        super::recipe::text(&Recipe::choose(choice)?.1)
+    }
+
     fn run_name(&self, choice: &RecipeChoice, options: &TrainOptions) -> Result<String> {
         let (name, recipe) = Recipe::choose(choice)?;
         run_name(&name, &recipe, options)

@@ -77,6 +77,22 @@ impl Pipeline for Svd {
         "where somebody sings in a song"
     }
 
+    fn question(&self) -> &'static str {
+        "Where does somebody sing?"
+    }
+
+    fn headline(&self) -> &'static [(&'static str, &'static str)] {
+        &[("auc", "AUC, unseen artists"), ("accuracy", "accuracy, unseen artists")]
+    }
+
+    fn at_work(&self) -> &'static str {
+        "auscult singing song.mp3"
+    }
+
+    fn resolved(&self, choice: &RecipeChoice) -> Result<String> {
+        super::recipe::text(&Recipe::choose(choice)?.1)
+    }
+
     fn run_name(&self, choice: &RecipeChoice, options: &TrainOptions) -> Result<String> {
         let (name, recipe) = Recipe::choose(choice)?;
         run_name(&name, &recipe, options)

@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     Workspace,
     commands::{
-        bench, data, doc, eval, examples, parity, release, report, run, setup, test, tidy, train, validate,
+        bench, data, doc, eval, examples, fuzz, parity, release, report, run, setup, test, tidy, train,
+        validate,
     },
 };
 
@@ -31,6 +32,7 @@ enum Command {
     Test(test::Args),
     Parity(parity::Args),
     Bench(bench::Args),
+    Fuzz(fuzz::Args),
     Doc(doc::Args),
     Examples(examples::Args),
     Tidy(tidy::Args),
@@ -51,6 +53,7 @@ impl Cli {
             Command::Test(args) => test::run(workspace, args),
             Command::Parity(args) => parity::run(workspace, args),
             Command::Bench(args) => bench::run(workspace, args),
+            Command::Fuzz(args) => fuzz::run(workspace, args),
             Command::Doc(args) => doc::run(workspace, args),
             Command::Examples(args) => examples::run(workspace, args),
             Command::Tidy(args) => tidy::run(workspace, args),

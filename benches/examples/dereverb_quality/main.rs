@@ -1,11 +1,13 @@
 //! What dereverberation gains: simulated rooms, static and moving speakers, and optionally a real recording.
 //!
-//! `dereverb_quality SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RECORDING]`
+//! `dereverb_quality SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RECORDING [RESPONSE]]`
 //!
 //! SPEECH_FOLDER holds recordings of speech, one speaker each, at least 6 s long (`.flac` or `.wav`); RECORDING is
-//! reverberant and of several channels. Written to OUTPUT_FOLDER:
+//! reverberant and of several channels; RESPONSE holds measured responses, a channel each, that the speech is sent
+//! through. Written to OUTPUT_FOLDER:
 //! `dereverb_quality.csv`, a row for every scene and method; `dereverb_quality.svg`, the gains over the unprocessed
-//! recording; `dereverb_recording.svg`, the energy envelope of the real recording before and after; and
+//! recording; `dereverb_recording.svg`, the energy envelope of the real recording before and after;
+//! `dereverb_response.svg`, the measured response before and after; and
 //! `dereverb_quality.md`, the table of means with 95 % bootstrap intervals over rooms. The same seeds give the same
 //! numbers, and a run that was stopped goes on after the last scene in the table. Ten rooms take about ten minutes on
 //! one core.
@@ -34,11 +36,37 @@ pub const RATE: u32 = 8_000;
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [speech, output, rooms, real @ ..] = arguments.as_slice() else {
-        return Err("expected SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RECORDING]".into());
+        return Err("expected SPEECH_FOLDER OUTPUT_FOLDER ROOMS [RECORDING [RESPONSE]]".into());
     };
     let (output, rooms) = (Path::new(output), rooms.parse()?);
     let speech = scenes::speech(Path::new(speech), rooms)?;
     let transform = Transform::new()?;
+    if let Some(recording) = real.first() {
+        let recording = read(recording)?.resample(RATE)?.samples.mapv(f64::from);
+        let processed: Vec<_> =
+            (0..METHODS.len()).map(|index| transform.apply(index, &recording)).collect::<Result<_, _>>()?;
+        plot::envelopes(&output.join("dereverb_recording.svg"), &processed)?;
+        for (name, samples) in METHODS.iter().zip(&processed) {
+            let modulation = measures::dynamic_range(&samples.row(0).to_vec());
+            println!("recording, {name}: levels from 10 % to 90 % of the frames {modulation:.1} dB apart");
+        }
+    }
+    if let Some(response) = real.get(1) {
+        let responses = read(response)?.resample(RATE)?.samples.mapv(f64::from);
+        let (mut rows, mut drawn) = (Vec::new(), vec![Vec::new(); METHODS.len()]);
+        for (speaker, dry) in speech.iter().enumerate() {
+            let measured = scenes::measured(dry, &responses, speaker)?;
+            let scene = Described { kind: "measured response".to_owned(), seconds: 0.0, room: speaker };
+            for (index, name) in METHODS.iter().enumerate() {
+                let processed = transform.apply(index, &measured.recorded)?;
+                let scores = measures::scores(&measured, &processed, &transform)?;
+                rows.push(Row { scene: scene.clone(), method: (*name).to_owned(), scores });
+                drawn[index].push(measures::response(dry, &processed.row(0).to_vec()));
+            }
+        }
+        println!("{}", table::markdown(&rows)?);
+        plot::responses(&output.join("dereverb_response.svg"), &drawn)?;
+    }
     let mut table = Table::open(&output.join("dereverb_quality.csv"))?;
     let mut measure = |scene: Described| -> Result<(), Failure> {
         if table.has(&scene) {
@@ -66,15 +94,5 @@ fn main() -> Result<(), Failure> {
     std::fs::write(output.join("dereverb_quality.md"), &text)?;
     println!("{text}");
     plot::gains(&output.join("dereverb_quality.svg"), &rows)?;
-    if let Some(recording) = real.first() {
-        let recording = read(recording)?.resample(RATE)?.samples.mapv(f64::from);
-        let processed: Vec<_> =
-            (0..METHODS.len()).map(|index| transform.apply(index, &recording)).collect::<Result<_, _>>()?;
-        plot::envelopes(&output.join("dereverb_recording.svg"), &processed)?;
-        for (name, samples) in METHODS.iter().zip(&processed) {
-            let modulation = measures::dynamic_range(&samples.row(0).to_vec());
-            println!("recording, {name}: levels from 10 % to 90 % of the frames {modulation:.1} dB apart");
-        }
-    }
     Ok(())
 }

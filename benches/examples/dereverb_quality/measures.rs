@@ -15,8 +15,8 @@ pub struct Scores {
     pub snr: f64,
     /// Log-spectral distance to the early image
     pub distance: f64,
-    /// Energy up to 32 ms after the direct sound over the rest, of the response that takes the dry speech to the
-    /// signal; NaN where the speaker moves and there is none
+    /// Energy up to 32 ms after the direct sound (or the beginning, where it is known) over the rest, of the response
+    /// that takes the dry speech to the signal; NaN where the speaker moves and there is none
     pub early_to_late: f64,
 }
 
@@ -42,23 +42,27 @@ pub fn scores(scene: &Scene, output: &Array2<f64>, transform: &Transform) -> Res
     let level = |power: f64| 10.0 * (power + floor).log10();
     let squares = e.iter().zip(&y).map(|(e, y)| (level(e.norm_sqr()) - level(y.norm_sqr())).powi(2));
     let distance = (squares.sum::<f64>() / e.len() as f64).sqrt();
-    let early_to_late =
-        if scene.moving { f64::NAN } else { early_to_late(&scene.dry, &output.row(0).to_vec())? };
+    let early_to_late = if scene.moving { f64::NAN } else { early_to_late(scene, &output.row(0).to_vec()) };
     Ok(Scores { si_sdr: si, snr, distance, early_to_late })
 }
 
-/// Of the least-squares response of 0.4 s from `dry` to `wet`.
-fn early_to_late(dry: &[f64], wet: &[f64]) -> Result<f64, Failure> {
+fn early_to_late(scene: &Scene, wet: &[f64]) -> f64 {
+    let response = response(&scene.dry, wet);
+    let energy = |part: &[f64]| part.iter().map(|x| x * x).sum::<f64>();
+    let peak = (0..response.len()).max_by(|&a, &b| response[a].abs().total_cmp(&response[b].abs()));
+    let begin = scene.begin.or(peak).unwrap_or(0);
+    let end = (begin + (0.032 * f64::from(RATE)) as usize).min(response.len());
+    10.0 * (energy(&response[..end]) / energy(&response[end..])).log10()
+}
+
+/// The least-squares response of 0.4 s from `dry` to `wet`.
+pub fn response(dry: &[f64], wet: &[f64]) -> Vec<f64> {
     let length = (0.4 * f64::from(RATE)) as usize;
     let correlation = |a: &[f64], lag: usize| a[lag..].iter().zip(dry).map(|(a, b)| a * b).sum::<f64>();
     let mut auto: Vec<f64> = (0..length).map(|lag| correlation(dry, lag)).collect();
     auto[0] *= 1.0 + 1e-6;
     let cross: Vec<f64> = (0..length).map(|lag| correlation(wet, lag)).collect();
-    let response = levinson(&auto, &cross);
-    let energy = |part: &[f64]| part.iter().map(|x| x * x).sum::<f64>();
-    let peak = (0..length).max_by(|&a, &b| response[a].abs().total_cmp(&response[b].abs())).unwrap_or(0);
-    let end = (peak + (0.032 * f64::from(RATE)) as usize).min(length);
-    Ok(10.0 * (energy(&response[..end]) / energy(&response[end..])).log10())
+    levinson(&auto, &cross)
 }
 
 /// The solution of a symmetric Toeplitz system.

@@ -5,11 +5,11 @@ use std::path::Path;
 use auscult_dereverb::ndarray::Array2;
 use plotters::prelude::*;
 
-use crate::Failure;
 use crate::measures::{NAMES, envelope};
 use crate::methods::METHODS;
 use crate::scenes::REVERBERATION_TIMES;
 use crate::table::{Row, mean};
+use crate::{Failure, RATE};
 
 /// Methods drawn, of [`METHODS`].
 const DRAWN: [usize; 4] = [1, 2, 4, 5];
@@ -73,27 +73,44 @@ pub fn gains(path: &Path, rows: &[Row]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Methods drawn over the unprocessed sound.
+const BEFORE_AND_AFTER: [usize; 3] = [0, 1, 4];
+
 /// Level of the first channel of a recording over time, before and after.
 pub fn envelopes(path: &Path, processed: &[Array2<f64>]) -> Result<(), Failure> {
+    let level = |samples: &Array2<f64>| envelope(&samples.row(0).to_vec());
+    let levels: Vec<_> = BEFORE_AND_AFTER.iter().map(|&method| level(&processed[method])).collect();
+    curves(path, &levels, 0.032, "level of channel 1 / dB")
+}
+
+/// Level of the responses [method][speaker][sample] in steps of 8 ms, mean over the speakers.
+pub fn responses(path: &Path, responses: &[Vec<Vec<f64>>]) -> Result<(), Failure> {
+    let step = 8 * RATE as usize / 1000;
+    let level = |responses: &Vec<Vec<f64>>| -> Vec<f64> {
+        let blocks = responses[0].len() / step;
+        let energy =
+            |n: usize| responses.iter().flat_map(|r| &r[n * step..][..step]).map(|x| x * x).sum::<f64>();
+        (0..blocks).map(|n| 10.0 * (energy(n) + 1e-12).log10()).collect()
+    };
+    let levels: Vec<_> = BEFORE_AND_AFTER.iter().map(|&method| level(&responses[method])).collect();
+    curves(path, &levels, 0.008, "response from the dry speech / dB")
+}
+
+/// Levels of [`BEFORE_AND_AFTER`] in steps of `step` seconds, 0 dB the highest.
+fn curves(path: &Path, levels: &[Vec<f64>], step: f64, what: &str) -> Result<(), Failure> {
     let root = SVGBackend::new(path, (900, 300)).into_drawing_area();
     root.fill(&WHITE)?;
-    let levels: Vec<Vec<f64>> = processed.iter().map(|samples| envelope(&samples.row(0).to_vec())).collect();
     let top = levels.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
-    let end = 0.032 * levels[0].len() as f64;
+    let end = step * levels[0].len() as f64;
     let mut chart = ChartBuilder::on(&root)
         .margin(6)
         .x_label_area_size(34)
         .y_label_area_size(42)
         .build_cartesian_2d(0.0..end, -60.0..3.0)?;
-    chart
-        .configure_mesh()
-        .x_desc("time / s")
-        .y_desc("level of channel 1 / dB")
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    for (index, method) in [0, 1, 4].into_iter().enumerate() {
+    chart.configure_mesh().x_desc("time / s").y_desc(what).light_line_style(TRANSPARENT).draw()?;
+    for (index, (levels, &method)) in levels.iter().zip(&BEFORE_AND_AFTER).enumerate() {
         let color = if method == 0 { BLACK.mix(0.5) } else { Palette99::pick(index).to_rgba() };
-        let line = levels[method].iter().enumerate().map(|(n, level)| (0.032 * n as f64, level - top));
+        let line = levels.iter().enumerate().map(|(n, level)| (step * n as f64, level - top));
         chart
             .draw_series(LineSeries::new(line, color.stroke_width(1)))?
             .label(METHODS[method])

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use auscult_audio_io::ReadOptions;
-use auscult_dereverb::ndarray::Array2;
+use auscult_dereverb::ndarray::{Array2, s};
 use auscult_dereverb::room::{Point, RoomParams, circular_array, render, split_early};
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rand_pcg::Pcg64Mcg;
@@ -24,6 +24,8 @@ pub struct Scene {
     pub early: Array2<f64>,
     pub dry: Vec<f64>,
     pub moving: bool,
+    /// Where the responses begin, if not shortly before their peaks
+    pub begin: Option<usize>,
 }
 
 /// Which scene it is.
@@ -106,6 +108,13 @@ fn simulate(dry: &[f64], room: usize, seconds: f64, moving: bool) -> Result<Scen
     Ok(finish(dry, recorded, early, moving, room))
 }
 
+/// Speech through measured responses [microphone, sample]; early is what arrives within 32 ms of their beginning.
+pub fn measured(dry: &[f64], responses: &Array2<f64>, seed: usize) -> Result<Scene, Failure> {
+    let early = responses.slice(s![.., ..(0.032 * f64::from(RATE)) as usize]);
+    let (recorded, early) = (render(dry, responses.view())?, render(dry, early)?);
+    Ok(Scene { begin: Some(0), ..finish(dry, recorded, early, false, seed) })
+}
+
 /// Microphone noise 60 dB below the recording.
 fn finish(dry: &[f64], mut recorded: Array2<f64>, early: Array2<f64>, moving: bool, seed: usize) -> Scene {
     let power = recorded.iter().map(|x| x * x).sum::<f64>() / recorded.len() as f64;
@@ -115,5 +124,5 @@ fn finish(dry: &[f64], mut recorded: Array2<f64>, early: Array2<f64>, moving: bo
         let noise: f64 = StandardNormal.sample(&mut random);
         x + level * noise
     });
-    Scene { recorded, early, dry: dry.to_vec(), moving }
+    Scene { recorded, early, dry: dry.to_vec(), moving, begin: None }
 }

@@ -105,7 +105,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A NaN or an infinity among the samples.
+    /// A NaN, an infinity, or a number beyond 1e30 among the samples.
     #[error(
         "{}: sample {value} at frame {frame} of channel {channel}; repair the source, or read it as 0 with ReadOptions::strict(false)",
         path.display()
@@ -117,7 +117,7 @@ pub enum Error {
         channel: usize,
         /// Frame, from 0 at the start of the file.
         frame: u64,
-        /// NaN, inf or -inf.
+        /// NaN, inf, -inf, or what is beyond 1e30.
         value: f32,
     },
 

@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis, Slice};
 use crate::audio::{Audio, seconds_to_frames};
 use crate::decode::{self, Decode, Warning};
 use crate::error::{Error, Result};
-use crate::resample::{Resampler, from_planes, output_frames};
+use crate::resample::{Resampler, from_planes, is_sound, output_frames};
 
 /// Reads a whole file with the default [`ReadOptions`]: every channel, at its own rate.
 ///
@@ -42,7 +42,7 @@ pub struct ReadOptions {
     /// Which audio track of a file with several (MP4 stems), from 0; `None`, the default, reads the file's own default
     /// track.
     pub track: Option<usize>,
-    /// Whether a truncated or damaged file, an empty one, or a NaN or infinite sample is an error (the default).
+    /// Whether a truncated or damaged file, an empty one, or a sample that is NaN, infinite or beyond 1e30 is an error (the default).
     /// If not, what can be read is kept, silence stands in for the rest, and a [`Warning`] says so.
     pub strict: bool,
 }
@@ -330,16 +330,16 @@ impl AudioReader {
         self.position += first;
     }
 
-    /// Refuses or replaces NaN and infinities.
+    /// Refuses or replaces NaN, infinities, and numbers beyond all sound.
     fn check_finite(&mut self) -> Result<()> {
         let mut replaced = 0;
         let mut first: Option<(usize, usize, f32)> = None;
         for (channel, plane) in self.decoded.iter_mut().enumerate() {
             // `all` within a chunk would leave early and so not vectorise; this does.
-            if plane.chunks(256).all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite())) {
+            if plane.chunks(256).all(|chunk| chunk.iter().fold(true, |sound, &x| sound & is_sound(x))) {
                 continue;
             }
-            for (frame, x) in plane.iter_mut().enumerate().filter(|(_, x)| !x.is_finite()) {
+            for (frame, x) in plane.iter_mut().enumerate().filter(|(_, x)| !is_sound(**x)) {
                 if first.is_none_or(|(earliest, ..)| frame < earliest) {
                     first = Some((frame, channel, *x));
                 }

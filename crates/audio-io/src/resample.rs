@@ -15,6 +15,14 @@ const MAX_BLOCK: usize = 1 << 22;
 /// The largest ratio of the two rates, either way: a header of 1 Hz must not inflate a file 16 000 times.
 const MAX_RATIO: u32 = 256;
 
+/// The loudest sample there is: above, the sums of a transform leave the range of f32. No recorder comes near.
+const LOUDEST: f32 = 1e30;
+
+/// Whether it can be computed with: not NaN, not infinite, not beyond 1e30.
+pub(crate) fn is_sound(sample: f32) -> bool {
+    sample.abs() <= LOUDEST
+}
+
 /// Samples at another rate: delay-free, `ceil(frames * to / from)` frames long as in librosa.
 ///
 /// `samples` is `[channel, frame]`. Frame `j` of the output lies at the time `j / to` of the input, exactly. Beyond
@@ -23,14 +31,29 @@ const MAX_RATIO: u32 = 256;
 ///
 /// # Errors
 /// [`Error::SampleRate`] if a rate is 0, if they differ more than 256-fold, or if they are large and share no factor;
-/// [`Error::Channels`] for no channels.
+/// [`Error::Channels`] for no channels; [`Error::Parameter`] for a sample that is NaN, infinite or beyond 1e30.
 pub fn resample(samples: ArrayView2<f32>, from: u32, to: u32) -> Result<Array2<f32>> {
     let mut resampler = Resampler::new(samples.nrows(), from, to)?;
+    check_sound(samples)?;
     let mut out =
         vec![Vec::with_capacity(output_frames(samples.ncols() as u64, from, to) as usize); samples.nrows()];
     resampler.push_rows(samples, &mut out);
     resampler.finish_into(&mut out);
     Ok(from_planes(out))
+}
+
+fn check_sound(samples: ArrayView2<f32>) -> Result<()> {
+    match samples.indexed_iter().find(|(_, x)| !is_sound(**x)) {
+        None => Ok(()),
+        Some(((channel, frame), value)) => {
+            let got = format!("{value} at channel {channel}, frame {frame}");
+            Err(Error::parameter(
+                "sample",
+                got,
+                "finite samples, none beyond 1e30: replace what is none first",
+            ))
+        }
+    }
 }
 
 /// `ceil(frames * to / from)`.
@@ -135,12 +158,14 @@ impl Resampler {
     /// Takes the next `[channel, frame]` block, of any length, and returns the output that is ready, perhaps none.
     ///
     /// # Errors
-    /// [`Error::Channels`] if the block has another number of channels than was planned.
+    /// [`Error::Channels`] if the block has another number of channels than was planned; [`Error::Parameter`] for a
+    /// sample that is NaN, infinite or beyond 1e30.
     pub fn push(&mut self, samples: ArrayView2<f32>) -> Result<Array2<f32>> {
         if samples.nrows() != self.channels {
             let remedy = "every block of a stream has the channels the resampler was made for";
             return Err(Error::Channels { expected: self.channels, got: samples.nrows(), remedy });
         }
+        check_sound(samples)?;
         let mut out = vec![Vec::new(); self.channels];
         self.push_rows(samples, &mut out);
         Ok(from_planes(out))

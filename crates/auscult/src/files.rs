@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
+use ndarray::{Array2, ArrayView2};
+use ndarray_npy::ViewNpyExt as _;
+
 use crate::{Error, Result};
 
 /// Writes `contents` to `path`, creating its folder; a reader (or a crash) never sees half a file.
@@ -41,6 +44,14 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
         Err(error) => return Err(Error::io("read", path)(error)),
     };
     serde_json::from_str(&text).map(Some).map_err(Error::part(format!("{}", path.display())))
+}
+
+/// The array `[row, column]` in an .npy file of ours, or `None` where there is none that is whole.
+///
+/// The length a header claims is held against what follows it, so that a damaged one takes no memory.
+pub(crate) fn read_npy(path: &Path) -> Option<Array2<f32>> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(ArrayView2::<f32>::view_npy(&bytes).ok()?.to_owned())
 }
 
 /// A finished job is known by its results; its checkpoint, thrice the size of the network, only takes room.

@@ -127,6 +127,10 @@ impl SpeakerModel {
         let cube = |name: &str| -> Result<Array3<f64>> {
             let (shape, values) = read(name)?;
             let [a, b, c] = shape[..] else { return Err(odd(name)) };
+            // More directions than the means have coordinates say nothing, and their products would fill the memory.
+            if c > a.saturating_mul(b) {
+                return Err(odd(name));
+            }
             Array3::from_shape_vec((a, b, c), values).map_err(|_| odd(name))
         };
         let weights = Array1::from(read("ubm.weights")?.1);

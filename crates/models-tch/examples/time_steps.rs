@@ -1,6 +1,6 @@
 //! Times training steps and prediction of a network on one thread; `benches/peers/models_tch.py` runs it beside
-//! PyTorch. Arguments: the network as JSON, the example's shape, the batch size, the number of steps, such as
-//! `time_steps '{"kind": "avian_v20"}' 1,128,128 64 6`. Prints one JSON line of processor seconds.
+//! PyTorch. Arguments: the network as JSON, the example's shape, the number of classes, the batch size, the number of
+//! steps, such as `time_steps '{"kind": "avian_v20"}' 1,128,128 91 64 6`. Prints one JSON line of processor seconds.
 
 // A program may print.
 #![allow(clippy::print_stdout)]
@@ -38,14 +38,15 @@ fn processor_seconds() -> Result<f64, Box<dyn std::error::Error>> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [network, shape, batch, steps] = arguments.as_slice() else {
-        return Err("usage: time_steps NETWORK_JSON SHAPE BATCH STEPS".into());
+    let [network, shape, classes, batch, steps] = arguments.as_slice() else {
+        return Err("usage: time_steps NETWORK_JSON SHAPE CLASSES BATCH STEPS".into());
     };
     let network: Network = serde_json::from_str(network)?;
     let shape = shape.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>()?;
-    let (batch, steps): (usize, usize) = (batch.parse()?, steps.parse()?);
+    let [classes, batch, steps] = [classes, batch, steps].map(|count| count.parse::<usize>());
+    let (classes, batch, steps) = (classes?, batch?, steps?);
     set_threads(1)?;
-    let classes: Vec<String> = (0..91).map(|class| class.to_string()).collect();
+    let classes: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
     let mut classifier = Classifier::new(&network, &shape, &classes, 0, Device::Cpu)?;
 
     let mut marks = vec![processor_seconds()?];

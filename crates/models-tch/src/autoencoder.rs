@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tch::{Kind, Reduction, Tensor, nn};
 
+use crate::budget;
 use crate::convert::{to_tensor, to_vec};
 use crate::device::Device;
 use crate::error::{During, Error, Result};
@@ -52,7 +53,8 @@ impl Autoencoder {
             return Err(Error::parameter("network", network.name(), "an autoencoder"));
         }
         let store = nn::VarStore::new(device.open()?);
-        let layers = with_seed(mix(&[seed]), || network.build(&store.root(), &[features], features))?;
+        let build = || network.build(&store.root(), &[features], features);
+        let layers = budget::network(|| with_seed(mix(&[seed]), build))?;
         Ok(Self { network: network.clone(), features, store, layers })
     }
 
@@ -142,8 +144,11 @@ impl Autoencoder {
             let reason = format!("it has format {}, this version reads {FORMAT}", sidecar.format);
             return Err(Error::format(&path, reason));
         }
-        let autoencoder = Self::new(&sidecar.network, sidecar.features, 0, device)?;
-        Stored::read(&appended(path_stem, ".safetensors"))?.copy_into(sorted(&autoencoder.store))?;
+        let stored = Stored::read(&appended(path_stem, ".safetensors"))?;
+        let autoencoder = budget::filled_from(stored.numbers(), || {
+            Self::new(&sidecar.network, sidecar.features, 0, device)
+        })?;
+        stored.copy_into(sorted(&autoencoder.store))?;
         Ok((autoencoder, sidecar.metadata))
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
+use crate::budget;
 use crate::convert::{dims, to_tensor, to_vec};
 use crate::device::Device;
 use crate::error::{During, Error, Result};
@@ -39,6 +40,9 @@ struct Sidecar {
 
 const FORMAT: u32 = 1;
 
+/// Values of the largest example: three minutes of 128 bands.
+const MOST_VALUES: usize = 1 << 20;
+
 impl Classifier {
     /// A fresh network for examples of `input_shape` (without the batch axis, such as `[1, 128, 128]`).
     ///
@@ -57,7 +61,12 @@ impl Classifier {
             return Err(Error::parameter("classes", classes.len(), "at least two names"));
         }
         let store = nn::VarStore::new(device.open()?);
-        let layers = with_seed(mix(&[seed]), || network.build(&store.root(), input_shape, classes.len()))?;
+        let values = input_shape.iter().try_fold(1_usize, |product, &side| product.checked_mul(side));
+        if values.is_none_or(|values| values > MOST_VALUES) {
+            return Err(network.refuse(input_shape, "at most 2^20 values"));
+        }
+        let build = || network.build(&store.root(), input_shape, classes.len());
+        let layers = budget::network(|| with_seed(mix(&[seed]), build))?;
         let classifier = Classifier {
             network: network.clone(),
             input_shape: input_shape.to_vec(),
@@ -181,9 +190,11 @@ impl Classifier {
     /// If a file is missing or broken, or the two do not belong together.
     pub fn load(path_stem: &Path, device: Device) -> Result<(Self, serde_json::Value)> {
         let sidecar: Sidecar = read_sidecar(path_stem, FORMAT)?;
-        let mut classifier =
-            Classifier::new(&sidecar.network, &sidecar.input_shape, &sidecar.classes, 0, device)?;
-        classifier.load_weights(&appended(path_stem, ".safetensors"))?;
+        let stored = Stored::read(&appended(path_stem, ".safetensors"))?;
+        let classifier = budget::filled_from(stored.numbers(), || {
+            Classifier::new(&sidecar.network, &sidecar.input_shape, &sidecar.classes, 0, device)
+        })?;
+        stored.copy_into(sorted(&classifier.store))?;
         Ok((classifier, sidecar.metadata))
     }
 

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
+use crate::budget;
 use crate::error::{During, Result};
 
 /// How the weights of convolutions and linear layers start.
@@ -32,11 +33,13 @@ pub enum Init {
 impl Init {
     /// Makes the trainable `weight`, of shape `[out, in, kernel...]`, below `path`.
     pub(crate) fn add_weight(self, path: &nn::Path, shape: &[i64]) -> Result<Tensor> {
+        budget::take(shape)?;
         Ok(path.add("weight", draw(self.weight(shape), shape, path.device())?, true))
     }
 
     /// Makes the trainable `bias` that goes with a weight of this shape below `path`.
     pub(crate) fn add_bias(self, path: &nn::Path, weight_shape: &[i64]) -> Result<Tensor> {
+        budget::take(&weight_shape[..1])?;
         let bias = draw(self.bias(weight_shape), &weight_shape[..1], path.device())?;
         Ok(path.add("bias", bias, true))
     }

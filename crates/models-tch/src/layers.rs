@@ -2,6 +2,7 @@
 
 use tch::{Tensor, nn};
 
+use crate::budget;
 use crate::error::{During, Error, Result};
 use crate::init::Init;
 
@@ -139,6 +140,7 @@ pub(crate) struct BatchNorm {
 
 impl BatchNorm {
     pub(crate) fn new(path: &nn::Path, channels: i64) -> Result<Self> {
+        budget::take(&[channels])?;
         let build = || {
             Ok(BatchNorm {
                 weight: path.f_ones("weight", &[channels])?,
@@ -232,6 +234,7 @@ impl BiLstm {
         for direction in ["", "_reverse"] {
             for (name, shape) in shapes {
                 let name = format!("{name}{direction}");
+                budget::take(shape)?;
                 parameters.push(path.f_var(&name, shape, uniform).during("making an LSTM")?);
             }
         }

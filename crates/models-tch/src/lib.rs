@@ -54,6 +54,7 @@
 #![deny(missing_docs)]
 
 mod autoencoder;
+mod budget;
 mod classifier;
 mod convert;
 mod device;

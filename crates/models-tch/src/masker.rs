@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn};
 
+use crate::budget;
 use crate::convert::{dims, to_tensor, to_vec};
 use crate::device::Device;
 use crate::error::{During, Error, Result};
@@ -63,6 +64,10 @@ impl MaskerParams {
                 "bins and frames that are multiples of 64",
             ));
         }
+        if self.patch.iter().any(|side| *side > MOST_SIDE) {
+            let given = format!("{:?}", self.patch);
+            return Err(Error::parameter("patch", given, "at most 2^14 bins and frames"));
+        }
         Ok(())
     }
 }
@@ -91,6 +96,9 @@ struct Sidecar {
 
 const FORMAT: u32 = 1;
 
+/// Bins or frames of the largest patch.
+const MOST_SIDE: usize = 1 << 14;
+
 impl Masker {
     /// Fresh networks; the same seed gives the same weights.
     ///
@@ -100,12 +108,13 @@ impl Masker {
         params.check()?;
         let store = nn::VarStore::new(device.open()?);
         let root = store.root();
-        let networks = with_seed(mix(&[seed]), || -> Result<Vec<UNet>> {
+        let build = || -> Result<Vec<UNet>> {
             if params.joint || params.sources.len() == 1 {
                 return Ok(vec![UNet::new(&root, &params.network, params.sources.len())?]);
             }
             params.sources.iter().map(|source| UNet::new(&(&root / source), &params.network, 1)).collect()
-        })?;
+        };
+        let networks = budget::network(|| with_seed(mix(&[seed]), build))?;
         Ok(Masker { params: params.clone(), device, store, networks })
     }
 
@@ -169,8 +178,9 @@ impl Masker {
     /// If a file is missing or broken, or the two do not belong together.
     pub fn load(path_stem: &Path, device: Device) -> Result<(Self, serde_json::Value)> {
         let sidecar: Sidecar = read_sidecar(path_stem, FORMAT)?;
-        let mut masker = Masker::new(&sidecar.masker, 0, device)?;
-        masker.load_weights(&appended(path_stem, ".safetensors"))?;
+        let stored = Stored::read(&appended(path_stem, ".safetensors"))?;
+        let masker = budget::filled_from(stored.numbers(), || Masker::new(&sidecar.masker, 0, device))?;
+        stored.copy_into(sorted(&masker.store))?;
         Ok((masker, sidecar.metadata))
     }
 

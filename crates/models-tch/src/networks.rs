@@ -175,10 +175,10 @@ fn check_dropout(probability: f64) -> Result<()> {
     }
 }
 
-/// Layer widths must be positive.
+/// Layer widths must be positive, and small enough to be multiplied with each other.
 fn check_widths(name: &'static str, widths: &[usize]) -> Result<()> {
-    if widths.contains(&0) {
-        return Err(Error::parameter(name, format!("{widths:?}"), "widths of at least 1"));
+    if widths.iter().any(|width| !(1..=1 << 20).contains(width)) {
+        return Err(Error::parameter(name, format!("{widths:?}"), "widths of at least 1 and at most 2^20"));
     }
     Ok(())
 }

@@ -124,6 +124,11 @@ impl Stored {
         Ok(Stored { path: path.to_owned(), tensors, text })
     }
 
+    /// How many numbers there are.
+    pub(crate) fn numbers(&self) -> usize {
+        self.tensors.values().map(|(_, values)| values.len()).sum()
+    }
+
     /// The tensors whose names begin with `prefix`, by the rest of their names.
     pub(crate) fn part(&self, prefix: &str) -> Stored {
         let tensors = self

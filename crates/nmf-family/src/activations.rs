@@ -144,10 +144,9 @@ struct Scratch<T> {
     /// Two [frame, atom] blocks.
     numerator: Rows<T>,
     denominator: Rows<T>,
-    /// Two [atom, frame] blocks and a row for coordinate descent, which runs down the frames.
+    /// Two [atom, frame] blocks for coordinate descent, which runs down the frames.
     h_flipped: Vec<T>,
     b_flipped: Vec<T>,
-    gradient: Vec<T>,
 }
 
 impl<T: Real> Scratch<T> {
@@ -163,7 +162,6 @@ impl<T: Real> Scratch<T> {
             denominator: frame_by_atom(),
             h_flipped: vec![T::zero(); BLOCK * atoms],
             b_flipped: vec![T::zero(); BLOCK * atoms],
-            gradient: vec![T::zero(); BLOCK],
         }
     }
 }
@@ -194,9 +192,8 @@ fn multiply<T: Real>(x: Block<T>, h: BlockMut<T>, atoms: &Atoms<T>, rule: &Rule,
         let mut numerator = scratch.numerator.first(x.rows());
         let mut denominator = scratch.denominator.first(x.rows());
         let mut model = scratch.model.first(x.rows());
-        let power = scratch.power.first(x.rows());
-        h.view().times(atoms.by_atom.view(), model.reborrow());
-        ratios(x.data, model.data, power.data, rule);
+        let mut power = scratch.power.first(x.rows());
+        ratios(x, h.view(), atoms, rule, model.reborrow(), power.reborrow());
         model.view().times(atoms.by_bin.view(), numerator.reborrow());
         if rule.loss.beta() == 1.0 {
             for row in denominator.data.chunks_exact_mut(denominator.width) {
@@ -232,27 +229,27 @@ pub(crate) fn step<T: Real>(h: &mut [T], numerator: &[T], denominator: &[T], rul
     }
 }
 
-/// In place of the model y: x y^(beta-2), and y^(beta-1) into `power` (not for beta = 1, where it is one).
-fn ratios<T: Real>(x: &[T], model: &mut [T], power: &mut [T], rule: &Rule) {
-    let (floor, beta) = (T::of(rule.floor), rule.loss.beta());
-    let one = T::one();
-    let entries = x.iter().zip(model);
+/// For the model y = w h: x y^(beta-2), and y^(beta-1) into `power` (not for beta = 1, where it is one).
+fn ratios<T: Real>(
+    x: Block<T>,
+    h: Block<T>,
+    atoms: &Atoms<T>,
+    rule: &Rule,
+    mut ratio: BlockMut<T>,
+    power: BlockMut<T>,
+) {
+    let (w, floor, beta) = (atoms.by_atom.view(), T::of(rule.floor), rule.loss.beta());
     if beta == 1.0 {
-        vectorised(|| entries.for_each(|(&x, y)| *y = x / if *y < floor { floor } else { *y }));
+        h.ratio(w, x, floor, ratio);
     } else if beta == 0.0 {
-        vectorised(|| {
-            entries.zip(power).for_each(|((&x, y), power)| {
-                let inverse = one / if *y < floor { floor } else { *y };
-                *y = inverse * inverse * x;
-                *power = inverse;
-            });
-        });
+        h.inverse_and_ratio(w, x, floor, power, ratio);
     } else {
+        h.times(w, ratio.reborrow());
         let lower = |y: T, negative: bool| if negative && y < floor { floor } else { y };
-        entries.zip(power).for_each(|((&x, y), power)| {
+        for ((&x, y), power) in x.data.iter().zip(ratio.data).zip(power.data) {
             *power = lower(*y, beta < 1.0).powf(T::of(beta - 1.0));
             *y = x * lower(*y, beta < 2.0).powf(T::of(beta - 2.0));
-        });
+        }
     }
 }
 
@@ -272,12 +269,17 @@ fn descend<T: Real>(
     let mut b = scratch.numerator.first(frames);
     x.times(atoms.by_bin.view(), b.reborrow());
     let (h_flipped, b_flipped) = (&mut scratch.h_flipped, &mut scratch.b_flipped);
+    if frames < BLOCK {
+        // the last block is shorter than the one before it
+        h_flipped.fill(T::zero());
+        b_flipped.fill(T::zero());
+    }
     flip(h.view(), h_flipped, |h| h);
     flip(b.view(), b_flipped, |b| b - T::of(rule.penalty.l1));
     let mut violation = 0.0;
     for _ in 0..rule.steps {
         let l2 = rule.penalty.l2;
-        violation = sweep(h_flipped, b_flipped, BLOCK, &mut scratch.gradient[..frames], &atoms.gram, l2, 0);
+        violation = sweep(h_flipped, b_flipped, BLOCK, frames, &atoms.gram, l2, 0);
     }
     for (t, row) in h.data.chunks_exact_mut(h.width).enumerate() {
         for (atom, h) in row[..h.columns].iter_mut().enumerate() {
@@ -295,14 +297,17 @@ fn flip<T: Real>(block: Block<T>, flipped: &mut [T], shift: impl Fn(T) -> T) {
     }
 }
 
+/// Frames, or bins, that a sweep moves side by side.
+const SIDE_BY_SIDE: usize = 8;
+
 /// One Gauss-Seidel sweep over the rows of `h` from row `fixed` on, for min ½ tr(hᵀ (G + l2 I) h) - tr(bᵀ h), h >= 0.
-/// Rows are `stride` apart and as long as the work space `gradient`. Returns Σ |projected gradient|, each entry
-/// just before its move.
+/// Rows are `stride` apart and `length` long; what follows up to a multiple of [`SIDE_BY_SIDE`] must be zero in `h`
+/// and not positive in `b`, and so stays. Returns Σ |projected gradient|, each entry just before its move.
 pub(crate) fn sweep<T: Real>(
     h: &mut [T],
     b: &[T],
     stride: usize,
-    gradient: &mut [T],
+    length: usize,
     gram: &Rows<T>,
     l2: f64,
     fixed: usize,
@@ -310,29 +315,33 @@ pub(crate) fn sweep<T: Real>(
     let mut violation = 0.0;
     for k in fixed..gram.rows() {
         let curvature = gram.row(k)[k] + T::of(l2);
-        vectorised(|| {
-            for (g, &b) in gradient.iter_mut().zip(&b[k * stride..]) {
-                *g = -b;
-            }
-            for (r, h) in h.chunks(stride).enumerate().take(gram.rows()) {
-                let weight = if r == k { curvature } else { gram.row(k)[r] };
-                for (g, &h) in gradient.iter_mut().zip(h) {
-                    *g += weight * h;
-                }
-            }
-        });
         // An atom without energy explains nothing: leave its activations as they are.
         if curvature == T::zero() {
             continue;
         }
+        let inverse = curvature.recip();
         violation += vectorised(|| {
-            let mut sum = T::zero();
-            for (h, &g) in h[k * stride..].iter_mut().zip(gradient.iter()) {
-                let projected = if *h == T::zero() { g.min(T::zero()) } else { g };
-                sum += projected.abs();
-                *h = (*h - g / curvature).max(T::zero());
+            let mut sums = [T::zero(); SIDE_BY_SIDE];
+            for start in (0..length).step_by(SIDE_BY_SIDE) {
+                let mut gradient = [T::zero(); SIDE_BY_SIDE];
+                for (g, &b) in gradient.iter_mut().zip(&b[k * stride + start..][..SIDE_BY_SIDE]) {
+                    *g = -b;
+                }
+                for (r, &weight) in gram.row(k).iter().enumerate() {
+                    let weight = if r == k { curvature } else { weight };
+                    let h = &h[r * stride + start..][..SIDE_BY_SIDE];
+                    for (g, &h) in gradient.iter_mut().zip(h) {
+                        *g += weight * h;
+                    }
+                }
+                let h = &mut h[k * stride + start..][..SIDE_BY_SIDE];
+                for ((h, g), sum) in h.iter_mut().zip(gradient).zip(&mut sums) {
+                    let projected = if *h == T::zero() { g.min(T::zero()) } else { g };
+                    *sum += projected.abs();
+                    *h = (*h - g * inverse).max(T::zero());
+                }
             }
-            sum.wide()
+            sums.iter().copied().sum::<T>().wide()
         });
     }
     violation
@@ -370,9 +379,8 @@ fn add_statistics<T: Real>(
         return;
     }
     let mut model = scratch.model.first(x.rows());
-    let power = scratch.power.first(x.rows());
-    h.times(atoms.by_atom.view(), model.reborrow());
-    ratios(x.data, model.data, power.data, rule);
+    let mut power = scratch.power.first(x.rows());
+    ratios(x, h, atoms, rule, model.reborrow(), power.reborrow());
     h.add_transposed_times(model.view(), statistics.numerator.view_mut());
     if rule.loss.beta() == 1.0 {
         for row in h.data.chunks_exact(h.width) {

@@ -51,16 +51,8 @@ fn descend<T: Real>(by_atom: &mut Rows<T>, statistics: &Statistics<T>, rule: &Ru
     if l1 != T::zero() {
         b.data_mut().iter_mut().for_each(|b| *b -= l1);
     }
-    let mut gradient = vec![T::zero(); by_atom.columns()];
-    sweep(
-        by_atom.data_mut(),
-        b.data(),
-        stride,
-        &mut gradient,
-        &statistics.denominator,
-        rule.penalty.l2,
-        fixed,
-    )
+    let bins = by_atom.columns();
+    sweep(by_atom.data_mut(), b.data(), stride, bins, &statistics.denominator, rule.penalty.l2, fixed)
 }
 
 /// ½ |X - W H|² = ½ |X|² - <W, X Hᵗ> + ½ <Wᵀ W, H Hᵗ>, from the sums alone.

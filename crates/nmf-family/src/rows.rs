@@ -4,7 +4,7 @@
 //! [frame, atom], so a block of frames is one contiguous slice. Rows are padded with zeros to whole vector
 //! registers and their number to whole tiles; zeros stay zeros under every update rule, so no kernel has a tail.
 
-use crate::simd::{self, Operand, Real, TILE_ROWS};
+use crate::simd::{AddTransposed, InverseAndRatio, Operand, Product, Ratio, Real, Sink, Store, TILE_ROWS};
 use ndarray::{Array2, ArrayView2};
 
 /// Frames per block: 64 x 257 `f64` and its reconstruction stay in a 1 MB second-level cache.
@@ -19,13 +19,13 @@ pub(crate) struct Rows<T> {
     data: Vec<T>,
     rows: usize,
     columns: usize,
-    /// Distance between rows: `columns` rounded up to 32 bytes.
+    /// Distance between rows: `columns` rounded up to 64 bytes.
     width: usize,
 }
 
 impl<T: Real> Rows<T> {
     pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
-        let width = columns.next_multiple_of(32 / size_of::<T>());
+        let width = columns.next_multiple_of(64 / size_of::<T>());
         Self { data: vec![T::zero(); rows.next_multiple_of(TILE_ROWS) * width], rows, columns, width }
     }
 
@@ -124,14 +124,38 @@ impl<'a, T: Real> Block<'a, T> {
         self.data.len() / self.width
     }
 
-    /// self · b into `c`; both have as many columns as fit.
+    /// self · b into `c`; both have as many columns.
     pub(crate) fn times(self, b: Block<T>, c: BlockMut<T>) {
-        simd::product(self.operand(), b.operand(), self.columns, c.data);
+        self.product(b, Store(c.data));
     }
 
     /// c += selfᵀ · b.
     pub(crate) fn add_transposed_times(self, b: Block<T>, c: BlockMut<T>) {
-        simd::add_transposed_product(self.operand(), b.operand(), self.rows(), c.data);
+        let (rows, depth) = (c.data.len() / c.width, self.rows());
+        let out = AddTransposed(c.data);
+        Product { a: self.operand(), b: b.operand(), rows, depth, columns: b.columns, out }.run();
+    }
+
+    /// x / y for y = self · b, held above `floor`.
+    pub(crate) fn ratio(self, b: Block<T>, x: Block<T>, floor: T, ratio: BlockMut<T>) {
+        self.product(b, Ratio { x: x.data, floor, ratio: ratio.data });
+    }
+
+    /// 1 / y and x / y² for y = self · b, held above `floor`.
+    pub(crate) fn inverse_and_ratio(
+        self,
+        b: Block<T>,
+        x: Block<T>,
+        floor: T,
+        inverse: BlockMut<T>,
+        ratio: BlockMut<T>,
+    ) {
+        self.product(b, InverseAndRatio { x: x.data, floor, inverse: inverse.data, ratio: ratio.data });
+    }
+
+    fn product(self, b: Block<T>, out: impl Sink<T>) {
+        let (rows, depth) = (self.rows(), self.columns);
+        Product { a: self.operand(), b: b.operand(), rows, depth, columns: b.columns, out }.run();
     }
 
     fn operand(self) -> Operand<'a, T> {

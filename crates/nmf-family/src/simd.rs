@@ -30,12 +30,17 @@ mod sealed {
         fn fused<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>, c: Self::Lanes<S>)
         -> Self::Lanes<S>;
         fn sum_lanes<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
+        fn product<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn larger<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        /// 1 / a, to a bit or two, for normal a > 0.
+        fn reciprocal<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
     }
 }
 use sealed::Vectorised;
 
 macro_rules! real {
-    ($t:ident, $lanes:ident, $splat:ident, $as:ident, $as_mut:ident, $mul_add:ident, $sum:ident) => {
+    ($t:ident, $lanes:ident, $splat:ident, $as:ident, $as_mut:ident, $mul_add:ident, $sum:ident, $mul:ident, $max:ident,
+     $neg:ident, $bits:ident, $back:ident, $splat_bits:ident, $sub_bits:ident, $min:ident, $magic:literal, $squarings:literal) => {
         impl Vectorised for $t {
             type Lanes<S: Simd> = S::$lanes;
             #[inline(always)]
@@ -58,6 +63,27 @@ macro_rules! real {
             fn sum_lanes<S: Simd>(simd: S, a: S::$lanes) -> $t {
                 simd.$sum(a)
             }
+            #[inline(always)]
+            fn product<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn larger<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$max(a, b)
+            }
+            // Subtracting the bits from a constant negates the exponent and is off by 5 % at most; each of Newton's
+            // steps r <- r + r (1 - a r) squares that. Division is exact to the last bit, and takes three times as long.
+            #[inline(always)]
+            fn reciprocal<S: Simd>(simd: S, a: S::$lanes) -> S::$lanes {
+                // beyond, the inverse would not be normal
+                let a = simd.$min(a, simd.$splat($t::MAX / 16.0));
+                let mut r = simd.$back(simd.$sub_bits(simd.$splat_bits($magic), simd.$bits(a)));
+                let minus = simd.$neg(a);
+                for _ in 0..$squarings {
+                    r = simd.$mul_add(r, simd.$mul_add(minus, r, simd.$splat(1.0)), r);
+                }
+                r
+            }
         }
         impl Real for $t {
             #[inline(always)]
@@ -71,21 +97,20 @@ macro_rules! real {
         }
     };
 }
-real!(f32, f32s, splat_f32s, as_simd_f32s, as_mut_simd_f32s, mul_add_e_f32s, reduce_sum_f32s);
-real!(f64, f64s, splat_f64s, as_simd_f64s, as_mut_simd_f64s, mul_add_e_f64s, reduce_sum_f64s);
+#[rustfmt::skip]
+real!(
+    f32, f32s, splat_f32s, as_simd_f32s, as_mut_simd_f32s, mul_add_e_f32s, reduce_sum_f32s, mul_f32s, max_f32s,
+    neg_f32s, transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, sub_u32s, min_f32s, 0x7ef3_11c7, 3
+);
+#[rustfmt::skip]
+real!(
+    f64, f64s, splat_f64s, as_simd_f64s, as_mut_simd_f64s, mul_add_e_f64s, reduce_sum_f64s, mul_f64s, max_f64s,
+    neg_f64s, transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, sub_u64s, min_f64s, 0x7fde_6238_da3c_2118, 4
+);
 
-/// Runs `work` with vectors of at most 32 bytes, for which the rows are padded. Wider ones could exist: which
-/// instruction sets pulp knows is decided by every crate of a build together.
+/// Runs `work` with the widest vectors of this processor; rows are padded for those of 64 bytes.
 #[inline(always)]
 fn dispatch<Work: WithSimd>(work: Work) -> Work::Output {
-    #[cfg(target_arch = "x86_64")]
-    {
-        match pulp::x86::V3::try_new() {
-            Some(simd) => Simd::vectorize(simd, work),
-            None => Simd::vectorize(pulp::Scalar, work),
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
     pulp::Arch::new().dispatch(work)
 }
 
@@ -150,97 +175,203 @@ pub(crate) fn warm<T: Real>(block: &[T]) {
     std::hint::black_box(sums);
 }
 
-/// A row-major operand: `rows` x `width` values, rows `width` apart. See [`crate::rows::Rows`] for the padding.
+/// A row-major operand: rows `width` apart. See [`crate::rows::Rows`] for the padding.
 #[derive(Clone, Copy)]
 pub(crate) struct Operand<'a, T> {
     pub(crate) data: &'a [T],
     pub(crate) width: usize,
 }
 
-/// C = A B, with A `rows` x `depth`.
-pub(crate) fn product<T: Real>(a: Operand<T>, b: Operand<T>, depth: usize, c: &mut [T]) {
-    let rows = c.len() / b.width;
-    dispatch(Product::<T, false> { a, b, c, rows, depth });
+/// What becomes of the sums of a tile.
+pub(crate) trait Sink<T: Real> {
+    /// Whether A is [depth, row] instead of [row, depth].
+    const TRANSPOSED: bool = false;
+    /// Sets the sums at `start` to what they begin with, if it is not zero.
+    #[inline(always)]
+    fn begin<S: Simd, const VECTORS: usize>(&self, _start: usize, _sums: &mut [T::Lanes<S>; VECTORS]) {}
+    /// Takes the sums that belong at `start`.
+    fn end<S: Simd, const VECTORS: usize>(&mut self, simd: S, start: usize, sums: [T::Lanes<S>; VECTORS]);
 }
 
-/// C += Aᵀ B, with A `depth` x `rows`.
-pub(crate) fn add_transposed_product<T: Real>(a: Operand<T>, b: Operand<T>, depth: usize, c: &mut [T]) {
-    let rows = c.len() / b.width;
-    dispatch(Product::<T, true> { a, b, c, rows, depth });
+/// C = A B
+pub(crate) struct Store<'a, T>(pub(crate) &'a mut [T]);
+
+/// C += Aᵀ B
+pub(crate) struct AddTransposed<'a, T>(pub(crate) &'a mut [T]);
+
+/// X / Y for the model Y = A B held above `floor`: Kullback-Leibler. Y never leaves the registers.
+pub(crate) struct Ratio<'a, T> {
+    pub(crate) x: &'a [T],
+    pub(crate) floor: T,
+    pub(crate) ratio: &'a mut [T],
 }
 
-/// C = A B, or with A transposed C += Aᵀ B.
-struct Product<'a, T, const TRANSPOSED: bool> {
-    a: Operand<'a, T>,
-    b: Operand<'a, T>,
-    c: &'a mut [T],
-    rows: usize,
-    depth: usize,
+/// 1 / Y and X / Y²: Itakura-Saito.
+pub(crate) struct InverseAndRatio<'a, T> {
+    pub(crate) x: &'a [T],
+    pub(crate) floor: T,
+    pub(crate) inverse: &'a mut [T],
+    pub(crate) ratio: &'a mut [T],
 }
 
-/// Rows of C per tile: 4 x 3 sums, 3 lanes of B and a broadcast of A fill the 16 registers of AVX2.
-/// (AVX-512 would waste half a register on 20 atoms, and brings this shape no more multiply-adds a cycle.)
+/// `VECTORS` vectors from `start` on.
+#[inline(always)]
+fn vectors<T: Real, S: Simd, const VECTORS: usize>(values: &[T], start: usize) -> [T::Lanes<S>; VECTORS] {
+    let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
+    let from = T::lanes::<S>(&values[start..start + VECTORS * lanes]).0;
+    let mut vectors = [from[0]; VECTORS];
+    for v in 1..VECTORS {
+        vectors[v] = from[v];
+    }
+    vectors
+}
+
+#[inline(always)]
+fn put<T: Real, S: Simd, const VECTORS: usize>(
+    values: &mut [T],
+    start: usize,
+    vectors: [T::Lanes<S>; VECTORS],
+) {
+    let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
+    let to = T::lanes_mut::<S>(&mut values[start..start + VECTORS * lanes]).0;
+    for v in 0..VECTORS {
+        to[v] = vectors[v];
+    }
+}
+
+impl<T: Real> Sink<T> for Store<'_, T> {
+    #[inline(always)]
+    fn end<S: Simd, const VECTORS: usize>(&mut self, _: S, start: usize, sums: [T::Lanes<S>; VECTORS]) {
+        put::<T, S, VECTORS>(self.0, start, sums);
+    }
+}
+
+impl<T: Real> Sink<T> for AddTransposed<'_, T> {
+    const TRANSPOSED: bool = true;
+    #[inline(always)]
+    fn begin<S: Simd, const VECTORS: usize>(&self, start: usize, sums: &mut [T::Lanes<S>; VECTORS]) {
+        *sums = vectors::<T, S, VECTORS>(self.0, start);
+    }
+    #[inline(always)]
+    fn end<S: Simd, const VECTORS: usize>(&mut self, _: S, start: usize, sums: [T::Lanes<S>; VECTORS]) {
+        put::<T, S, VECTORS>(self.0, start, sums);
+    }
+}
+
+impl<T: Real> Sink<T> for Ratio<'_, T> {
+    #[inline(always)]
+    fn end<S: Simd, const VECTORS: usize>(&mut self, simd: S, start: usize, sums: [T::Lanes<S>; VECTORS]) {
+        let floor = T::splat(simd, self.floor);
+        let mut ratios = vectors::<T, S, VECTORS>(self.x, start);
+        for v in 0..VECTORS {
+            let inverse = T::reciprocal(simd, T::larger(simd, sums[v], floor));
+            ratios[v] = T::product(simd, ratios[v], inverse);
+        }
+        put::<T, S, VECTORS>(self.ratio, start, ratios);
+    }
+}
+
+impl<T: Real> Sink<T> for InverseAndRatio<'_, T> {
+    #[inline(always)]
+    fn end<S: Simd, const VECTORS: usize>(&mut self, simd: S, start: usize, sums: [T::Lanes<S>; VECTORS]) {
+        let floor = T::splat(simd, self.floor);
+        let mut ratios = vectors::<T, S, VECTORS>(self.x, start);
+        let mut inverses = sums;
+        for v in 0..VECTORS {
+            inverses[v] = T::reciprocal(simd, T::larger(simd, sums[v], floor));
+            ratios[v] = T::product(simd, ratios[v], T::product(simd, inverses[v], inverses[v]));
+        }
+        put::<T, S, VECTORS>(self.inverse, start, inverses);
+        put::<T, S, VECTORS>(self.ratio, start, ratios);
+    }
+}
+
+/// A B, or Aᵀ B where `out` asks for it. Results are laid out as B: rows as far apart, and whole vectors behind the
+/// first `columns` are left as they were.
+pub(crate) struct Product<'a, T, Out> {
+    pub(crate) a: Operand<'a, T>,
+    pub(crate) b: Operand<'a, T>,
+    pub(crate) rows: usize,
+    pub(crate) depth: usize,
+    pub(crate) columns: usize,
+    pub(crate) out: Out,
+}
+
+/// Numbers of rows are padded to multiples of this.
 pub(crate) const TILE_ROWS: usize = 4;
 
-impl<T: Real, const TRANSPOSED: bool> WithSimd for Product<'_, T, TRANSPOSED> {
+impl<T: Real, Out: Sink<T>> Product<'_, T, Out> {
+    pub(crate) fn run(self) {
+        dispatch(self);
+    }
+}
+
+impl<T: Real, Out: Sink<T>> WithSimd for Product<'_, T, Out> {
     type Output = ();
 
+    /// Tiles that fill the registers: with 32 of them 8 x 3 or 4 x 5 sums, with 16 of them 4 x 3.
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
-        let columns = self.b.width / lanes;
-        debug_assert!(self.b.width.is_multiple_of(lanes) && self.rows.is_multiple_of(TILE_ROWS));
-        // Columns outside: the narrow panel of B stays in the first-level cache while the rows of A go by.
-        let mut column = 0;
-        while column < columns {
-            let step = (columns - column).min(3);
-            for row in (0..self.rows).step_by(TILE_ROWS) {
-                match step {
-                    3 => self.tile::<S, 3>(simd, row, column * lanes, lanes),
-                    2 => self.tile::<S, 2>(simd, row, column * lanes, lanes),
-                    _ => self.tile::<S, 1>(simd, row, column * lanes, lanes),
-                }
-            }
-            column += step;
+        let vectors = self.columns.div_ceil(size_of::<T::Lanes<S>>() / size_of::<T>());
+        match (S::REGISTER_COUNT >= 32, vectors > 3) {
+            (true, true) => self.panels::<S, TILE_ROWS, 5>(simd, vectors),
+            (true, false) => self.panels::<S, { 2 * TILE_ROWS }, 3>(simd, vectors),
+            _ => self.panels::<S, TILE_ROWS, 3>(simd, vectors),
         }
     }
 }
 
-impl<T: Real, const TRANSPOSED: bool> Product<'_, T, TRANSPOSED> {
-    /// Adds to `TILE_ROWS` rows by `COLUMNS` vectors of C, held in registers over the whole depth.
+impl<T: Real, Out: Sink<T>> Product<'_, T, Out> {
+    /// Columns outside: the narrow panel of B stays in the first-level cache while the rows of A go by.
     #[inline(always)]
-    fn tile<S: Simd, const COLUMNS: usize>(&mut self, simd: S, row: usize, start: usize, lanes: usize) {
-        let Self { a, b, ref mut c, depth, .. } = *self;
-        let end = start + COLUMNS * lanes;
-        let mut sums: [[T::Lanes<S>; COLUMNS]; TILE_ROWS] = std::array::from_fn(|r| {
-            let tile = T::lanes::<S>(&c[(row + r) * b.width..][start..end]).0;
-            std::array::from_fn(|v| if TRANSPOSED { tile[v] } else { T::splat(simd, T::zero()) })
-        });
-        let mut accumulate = |factors: [T; TILE_ROWS], b_row: &[T]| {
-            let b_lanes = T::lanes::<S>(&b_row[start..end]).0;
-            let b_lanes: [T::Lanes<S>; COLUMNS] = std::array::from_fn(|v| b_lanes[v]);
-            for r in 0..TILE_ROWS {
-                let factor = T::splat(simd, factors[r]);
-                for v in 0..COLUMNS {
-                    sums[r][v] = T::fused(simd, factor, b_lanes[v], sums[r][v]);
-                }
-            }
-        };
-        let b_rows = b.data.chunks_exact(b.width);
-        if TRANSPOSED {
-            for (a_row, b_row) in a.data.chunks_exact(a.width).take(depth).zip(b_rows) {
-                let factors = &a_row[row..row + TILE_ROWS];
-                accumulate(std::array::from_fn(|r| factors[r]), b_row);
-            }
-        } else {
-            let a_rows: [&[T]; TILE_ROWS] = std::array::from_fn(|r| &a.data[(row + r) * a.width..][..depth]);
-            for (d, b_row) in b_rows.take(depth).enumerate() {
-                accumulate(std::array::from_fn(|r| a_rows[r][d]), b_row);
+    fn panels<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, vectors: usize) {
+        for first in (0..vectors).step_by(VECTORS) {
+            match (vectors - first).min(VECTORS) {
+                1 => self.panel::<S, ROWS, 1>(simd, first),
+                2 => self.panel::<S, ROWS, 2>(simd, first),
+                3 => self.panel::<S, ROWS, 3>(simd, first),
+                4 => self.panel::<S, ROWS, 4>(simd, first),
+                _ => self.panel::<S, ROWS, 5>(simd, first),
             }
         }
-        for r in 0..TILE_ROWS {
-            let tile = T::lanes_mut::<S>(&mut c[(row + r) * b.width..][start..end]).0;
-            tile.copy_from_slice(&sums[r]);
+    }
+
+    #[inline(always)]
+    fn panel<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, first: usize) {
+        let start = first * (size_of::<T::Lanes<S>>() / size_of::<T>());
+        let mut row = 0;
+        while row + ROWS <= self.rows {
+            self.tile::<S, ROWS, VECTORS>(simd, row, start);
+            row += ROWS;
+        }
+        while row < self.rows {
+            self.tile::<S, TILE_ROWS, VECTORS>(simd, row, start);
+            row += TILE_ROWS;
+        }
+    }
+
+    /// `ROWS` rows by `VECTORS` vectors of the product, held in registers over the whole depth.
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, row: usize, start: usize) {
+        let Self { a, b, ref mut out, depth, .. } = *self;
+        let mut sums = [[T::splat(simd, T::zero()); VECTORS]; ROWS];
+        for r in 0..ROWS {
+            out.begin::<S, VECTORS>((row + r) * b.width + start, &mut sums[r]);
+        }
+        let a_rows = if Out::TRANSPOSED { 1 } else { a.width };
+        let a_depth = if Out::TRANSPOSED { a.width } else { 1 };
+        let a_data = &a.data[row * a_rows..];
+        for (d, b_row) in b.data.chunks_exact(b.width).take(depth).enumerate() {
+            let b_row = vectors::<T, S, VECTORS>(b_row, start);
+            for r in 0..ROWS {
+                let factor = T::splat(simd, a_data[r * a_rows + d * a_depth]);
+                for v in 0..VECTORS {
+                    sums[r][v] = T::fused(simd, factor, b_row[v], sums[r][v]);
+                }
+            }
+        }
+        for r in 0..ROWS {
+            out.end::<S, VECTORS>(simd, (row + r) * b.width + start, sums[r]);
         }
     }
 }
@@ -253,40 +384,67 @@ mod tests {
         (0..count as u64).map(|i| ((i * 2654435761 + seed) % 1000) as f64 / 500.0 - 1.0).collect()
     }
 
-    /// Rows are padded to 32 bytes; a wider vector would leave out what does not fill it.
-    #[test]
-    fn vectors_fit_the_padding_whatever_pulp_may_use() {
-        struct Width;
-        impl WithSimd for Width {
-            type Output = usize;
-            fn with_simd<S: Simd>(self, _: S) -> usize {
-                size_of::<S::f64s>()
-            }
-        }
-        assert_eq!(32 % dispatch(Width), 0);
-    }
-
+    /// Each kind of output, on tiles of every shape, against the definition.
     #[test]
     fn products_match_the_definition() {
-        for (rows, depth, width) in [(4, 1, 4), (8, 7, 20), (12, 33, 8), (4, 0, 12), (20, 64, 28)] {
+        for (rows, depth, columns) in
+            [(4, 1, 4), (8, 7, 20), (12, 33, 8), (4, 0, 12), (20, 64, 61), (36, 20, 257)]
+        {
+            let width = columns.next_multiple_of(8);
             let (a, b) = (numbers(rows * depth, 1), numbers(depth * width, 2));
-            let start = numbers(rows * width, 3);
-            let transposed: Vec<f64> = (0..depth * rows).map(|i| a[(i % rows) * depth + i / rows]).collect();
+            let (x, start) = (numbers(rows * width, 3), numbers(rows * width, 4));
+            let flipped: Vec<f64> = (0..depth * rows).map(|i| a[(i % rows) * depth + i / rows]).collect();
+            let (plain, by_depth) =
+                (Operand { data: &a, width: depth }, Operand { data: &flipped, width: rows });
             let b_side = Operand { data: &b, width };
-            let mut plain = start.clone();
-            if depth == 0 {
-                plain.fill(0.0);
-            } else {
-                product(Operand { data: &a, width: depth }, b_side, depth, &mut plain);
+            let [mut stored, mut ratio, mut inverse, mut divided] = [(); 4].map(|()| vec![0.0; rows * width]);
+            let mut added = start.clone();
+            let (x_side, floor) = (x.as_slice(), 0.5);
+            if depth > 0 {
+                let (a, b) = (plain, b_side);
+                Product { a, b, rows, depth, columns, out: Store(&mut stored) }.run();
+                let out = Ratio { x: x_side, floor, ratio: &mut ratio };
+                Product { a, b, rows, depth, columns, out }.run();
+                let out = InverseAndRatio { x: x_side, floor, inverse: &mut inverse, ratio: &mut divided };
+                Product { a, b, rows, depth, columns, out }.run();
             }
-            let mut flipped = start.clone();
-            add_transposed_product(Operand { data: &transposed, width: rows }, b_side, depth, &mut flipped);
-            for i in 0..rows * width {
-                let sum: f64 = (0..depth).map(|d| a[i / width * depth + d] * b[d * width + i % width]).sum();
-                assert!((plain[i] - sum).abs() < 1e-12);
-                assert!((flipped[i] - start[i] - sum).abs() < 1e-12);
+            Product { a: by_depth, b: b_side, rows, depth, columns, out: AddTransposed(&mut added) }.run();
+            for (i, c) in (0..rows).flat_map(|r| (0..columns).map(move |c| (r * width + c, c))) {
+                let sum: f64 = (0..depth).map(|d| a[i / width * depth + d] * b[d * width + c]).sum();
+                assert!((added[i] - start[i] - sum).abs() < 1e-12);
+                if depth > 0 {
+                    let y = sum.max(floor);
+                    assert!((stored[i] - sum).abs() < 1e-12);
+                    assert!((ratio[i] - x[i] / y).abs() < 1e-12);
+                    assert!((inverse[i] - 1.0 / y).abs() < 1e-12);
+                    assert!((divided[i] - x[i] / y / y).abs() < 1e-12);
+                }
             }
         }
+    }
+
+    /// From the floor to the largest number, within a few units in the last place.
+    #[test]
+    fn reciprocals_are_exact_to_a_few_bits() {
+        fn worst<T: Real>() -> f64 {
+            struct Inverses<'a, T>(&'a [T], &'a mut [T]);
+            impl<T: Real> WithSimd for Inverses<'_, T> {
+                type Output = ();
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, simd: S) {
+                    let (from, to) = (T::lanes::<S>(self.0).0, T::lanes_mut::<S>(self.1).0);
+                    from.iter().zip(to).for_each(|(&from, to)| *to = T::reciprocal(simd, from));
+                }
+            }
+            let largest = T::max_value().wide().log2() - 5.0;
+            let exponents = (0..4096).map(|i| -23.0 + (largest + 23.0) * f64::from(i) / 4096.0);
+            let values: Vec<T> = exponents.map(|e| T::of(e.exp2())).collect();
+            let mut inverses = values.clone();
+            dispatch(Inverses(&values, &mut inverses));
+            let errors = values.iter().zip(&inverses).map(|(a, r)| (a.wide() * r.wide() - 1.0).abs());
+            errors.fold(0.0, f64::max) / T::epsilon().wide()
+        }
+        assert!(worst::<f32>() < 2.0 && worst::<f64>() < 2.0, "{} {}", worst::<f32>(), worst::<f64>());
     }
 
     #[test]

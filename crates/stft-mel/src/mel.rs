@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::Real;
 use crate::error::{Result, check, check_len};
+use crate::stft::MAX_N_FFT;
 
 /// The mapping between Hz and mel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +113,9 @@ impl Default for MelParams {
     }
 }
 
+/// Finer than hearing by far.
+const MAX_N_MELS: usize = 1 << 14;
+
 impl MelParams {
     /// librosa's filter bank of this many bands at this sample rate.
     pub fn new(sample_rate: u32, n_mels: usize) -> Self {
@@ -174,8 +178,8 @@ impl MelParams {
     pub fn filter_bank<T: Real>(&self, n_fft: usize) -> Result<MelFilterBank<T>> {
         let (nyquist, f_max) = (self.nyquist(), self.f_max.unwrap_or(self.nyquist()));
         check(self.sample_rate > 0, "sample_rate", self.sample_rate, "at least 1 Hz")?;
-        check(self.n_mels > 0, "n_mels", self.n_mels, "at least 1 band")?;
-        check(n_fft > 0, "n_fft", n_fft, "at least 1 sample")?;
+        check((1..=MAX_N_MELS).contains(&self.n_mels), "n_mels", self.n_mels, "1 to 2^14 bands")?;
+        check((1..=MAX_N_FFT).contains(&n_fft), "n_fft", n_fft, "1 to 2^24 samples")?;
         check(
             f_max.is_finite() && f_max <= nyquist,
             "f_max",

@@ -4,6 +4,7 @@ pub mod data;
 pub mod doc;
 pub mod eval;
 pub mod examples;
+pub mod fuzz;
 pub mod parity;
 pub mod release;
 pub mod report;

@@ -42,7 +42,7 @@ pub enum Warning {
         /// How many frames are silence now.
         frames: u64,
     },
-    /// NaN and infinite samples were replaced by 0.
+    /// Samples that are NaN, infinite or beyond 1e30 were replaced by 0.
     NotFinite {
         /// How many samples.
         samples: u64,
@@ -58,7 +58,9 @@ impl std::fmt::Display for Warning {
             Self::Corrupt { frames } => {
                 write!(f, "damaged: {frames} frames that do not decode were read as silence")
             }
-            Self::NotFinite { samples } => write!(f, "{samples} NaN or infinite samples were read as 0"),
+            Self::NotFinite { samples } => {
+                write!(f, "{samples} samples that are NaN, infinite or beyond 1e30 were read as 0")
+            }
             Self::Empty => write!(f, "holds no audio"),
         }
     }

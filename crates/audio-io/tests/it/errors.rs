@@ -108,3 +108,22 @@ fn impossible_options() {
     assert!(matches!(AudioReader::open(&path).unwrap().next_block(0), Err(Error::Parameter { .. })));
     assert_eq!(options.duration(0.0).read(&path).unwrap().frames(), 0);
 }
+
+/// Finite, but transforms of such numbers are not; they would stop the resampler.
+#[test]
+fn samples_beyond_all_sound_are_no_samples() {
+    let folder = Folder::new();
+    let data = [f32::MAX, -f32::MAX, 0.5, 1e29].repeat(500).iter().flat_map(|x| x.to_le_bytes()).collect();
+    let path = folder.file("loud.wav", &RawWav::new(3, 1, 8000, 32, data).bytes());
+    let options = ReadOptions::default().sample_rate(16_000);
+    let error = options.read(&path).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { channel: 0, frame: 0, .. }), "{error}");
+    let (audio, warnings) = options.strict(false).read_with_warnings(&path).unwrap();
+    assert_eq!(warnings, [Warning::NotFinite { samples: 1000 }]);
+    assert!(audio.samples.iter().all(|x| x.is_finite()));
+    for value in [f32::NAN, f32::INFINITY, 2e30] {
+        let samples = auscult_audio_io::ndarray::Array2::from_elem((1, 4000), value);
+        let refused = auscult_audio_io::resample(samples.view(), 8000, 16_000);
+        assert!(matches!(refused, Err(Error::Parameter { name: "sample", .. })), "{value}");
+    }
+}

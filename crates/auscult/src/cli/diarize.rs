@@ -141,7 +141,7 @@ pub(super) fn run(arguments: &DiarizeArguments) -> anyhow::Result<()> {
             && heard.speakers < count
         {
             say(&format!(
-                "warning: {}: there is speech for {} speakers only",
+                "warning: {}: {} of {count} speakers found: there is speech for no more",
                 path.display(),
                 heard.speakers
             ));

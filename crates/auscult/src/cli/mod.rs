@@ -125,7 +125,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {}", message(&error)));
+            say(&format!("error: {}", in_full(&error)));
             if skips && matches!(error.downcast_ref(), Some(auscult::Error::Recording { .. })) {
                 say("hint: --skip-bad goes on without recordings that cannot be used");
             }
@@ -134,15 +134,11 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// An error with those causes that it does not quote itself.
-fn message(error: &anyhow::Error) -> String {
-    let mut message = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !message.contains(&cause) {
-            message = format!("{message}: {cause}");
-        }
-    }
-    message
+/// An error with its causes, but for those whose words it holds already.
+fn in_full(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |text, cause| {
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 /// `auscult ... | head` closes our output early; that is no failure.

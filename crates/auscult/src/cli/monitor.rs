@@ -125,7 +125,8 @@ fn score(monitor: &Monitor, speaker: &Speaker, path: &Path) -> anyhow::Result<bo
     }
 }
 
-/// Scores every recording of a folder, and those that come, once they have stopped growing.
+/// Scores every recording of a folder, and those that come, once they have stopped growing. Recorders pause: what grows
+/// after that is scored anew.
 fn follow(monitor: &Monitor, speaker: &Speaker, folder: &Path) -> anyhow::Result<()> {
     let mut sizes: BTreeMap<PathBuf, (u64, bool)> = BTreeMap::new();
     loop {
@@ -133,7 +134,7 @@ fn follow(monitor: &Monitor, speaker: &Speaker, folder: &Path) -> anyhow::Result
             // gone again since it was listed
             let Ok(size) = std::fs::metadata(&path).map(|about| about.len()) else { continue };
             match sizes.get(&path) {
-                Some((_, true)) => {}
+                Some((before, true)) if *before == size => {}
                 Some((before, false)) if *before == size && size > 0 => {
                     score(monitor, speaker, &path)?;
                     sizes.insert(path, (size, true));

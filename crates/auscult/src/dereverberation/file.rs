@@ -196,11 +196,14 @@ impl Stage {
             let spectrum = stft.forward_multi(samples).map_err(Error::part(&*context))?;
             let (found, needed) = (spectrum.len_of(ndarray::Axis(1)), channels * taps + delay);
             if found < needed {
+                let fewer = match found.saturating_sub(delay) / channels {
+                    0 => String::new(),
+                    taps => format!("at most {taps} taps, or "),
+                };
                 let problem = format!(
-                    "its {found} frames are too few to learn {} coefficients a channel from; use at most {} taps, or \
-                     the online method, which needs no minimum",
-                    channels * taps,
-                    (found.saturating_sub(delay) / channels).max(1)
+                    "its {found} frames are too few to learn {} coefficients a channel from; use {fewer}the online \
+                     method, which needs no minimum",
+                    channels * taps
                 );
                 return Err(Error::recording(&path, problem));
             }

@@ -120,6 +120,9 @@ fn a_recording_shorter_than_the_filter_is_refused_with_a_remedy() {
         let said = refused(Some(&float_wav(&short)), &["--method", method]);
         assert!(said.contains("bad.wav") && said.contains("too few") && said.contains("taps"), "{said}");
     }
+    // where no number of taps would do, none is recommended
+    let said = refused(Some(&float_wav(&short[..1])), &[]);
+    assert!(said.contains("too few") && !said.contains("taps") && said.contains("online"), "{said}");
     // the remedies work
     let recording = Array2::from_shape_vec((1, 700), short).unwrap();
     for options in [&["--taps", "2"][..], &["--method", "online"]] {

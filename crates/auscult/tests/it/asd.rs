@@ -69,14 +69,17 @@ fn a_simulated_hall_ends_in_table_1() {
 #[test]
 fn threads_and_kills_leave_no_trace() {
     let place = Place::empty();
-    place.auscult(with(&["--threads", "1"])).well();
+    let halls = ["--set", "protocol.seeds=[1,2]"];
+    let begun = |threads: [&'static str; 2]| with(&[halls, threads].concat());
+    place.auscult(begun(["--threads", "1"])).well();
     let alone = outcome(&place);
+    assert!(!alone.contains_key("so-far.txt"));
     std::fs::remove_dir_all(place.path("runs")).unwrap();
 
     let mut kills = 0;
-    for moment in ["atoms-observed.npy", "model.json", "detector.json", "scores-00.json"] {
+    for moment in ["atoms-observed.npy", "model.json", "detector.json", "scores-00.json", "so-far.txt"] {
         let mut child = place
-            .command(with(&["--threads", "3"]))
+            .command(begun(["--threads", "3"]))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -93,8 +96,10 @@ fn threads_and_kills_leave_no_trace() {
         let _ = child.kill();
         child.wait().unwrap();
     }
+    let so_far = std::fs::read_to_string(place.path("runs/asd/latest/so-far.txt")).unwrap();
+    assert!(so_far.starts_with("after 1 halls") && so_far.contains("(H) BD + NNE"), "{so_far}");
     assert!(kills >= 2, "only {kills} kills came in time");
-    place.auscult(with(&["--threads", "3"])).well();
+    place.auscult(begun(["--threads", "3"])).well();
     let broken = outcome(&place);
     let names = |outcome: &BTreeMap<String, Vec<u8>>| outcome.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&broken), names(&alone));
@@ -182,6 +187,14 @@ fn real_recordings_go_through_the_same_code() {
 
     let said = place.auscult(["eval", "asd", "--manifest", "labels.csv"]).well();
     assert!(said.out.contains("harmonic mean of auc and pauc"), "{}", said.out);
+    // who trained is not scored
+    place.file(
+        "parts.csv",
+        "path,machine,condition,part\nfan0.wav,fan,normal,train\nfan6.wav,fan,normal,test\nfan7.wav,fan,abnormal,test\n",
+    );
+    let said = place.auscult(["eval", "asd", "--manifest", "parts.csv"]).well();
+    assert!(said.err.contains("1 normal recordings are left out"), "{}", said.err);
+    assert!(said.out.contains("n = 4"), "two recordings of two segments: {}", said.out);
     place.file("other.csv", "path,machine,condition\nfan0.wav,lathe,normal\n");
     place.auscult(["eval", "asd", "--manifest", "other.csv"]).refused(&["line 2", "`lathe`"]);
     place.file("labels.csv", "path,machine,condition\nmissing.wav,fan,normal\nfan1.wav,fan,normal\n");

@@ -81,6 +81,31 @@ fn assert_nothing_half_written(runs: &Path) {
     }
 }
 
+/// Moments that nobody chose: other ones in every test run, each told.
+#[test]
+fn a_run_killed_at_random_ends_as_an_unbroken_one() {
+    let place = Place::new();
+    let began = Instant::now();
+    place.train(&SETTINGS).well();
+    let whole = began.elapsed();
+    let unbroken = outcome(&place.run());
+    std::fs::remove_dir_all(place.path("runs")).unwrap();
+    let mut state = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    for _ in 0..6 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let moment = whole.mul_f64(0.4 * f64::from(state) / f64::from(u32::MAX));
+        let began = Instant::now();
+        let killed = killed_when(&place, &mut || began.elapsed() >= moment);
+        println!("{} after {moment:?}", if killed { "killed" } else { "done" });
+        assert_nothing_half_written(&place.path("runs"));
+    }
+    place.train(&SETTINGS).well();
+    let broken = outcome(&place.run());
+    for (name, contents) in &unbroken {
+        assert!(&broken[name] == contents, "{name} is another");
+    }
+}
+
 #[test]
 fn a_run_killed_time_and_again_ends_as_an_unbroken_one() {
     let place = Place::new();

@@ -1,13 +1,15 @@
 //! Files longer than a block: the same windows as of a short file, in the same memory.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use auscult::audio_io::{Audio, SampleFormat, write_wav};
 use auscult::pipeline::birds::{BirdModel, FeatureExtractor, InferOptions, Listener, infer};
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1, Axis, concatenate};
 
-use crate::support::{raw_wav, song, trained};
+use crate::support::{Place, raw_wav, song, trained};
+use crate::{asd, separating, songs, speakers};
 
 const RATE: u32 = 8_000;
 
@@ -84,12 +86,8 @@ fn files_may_end_anywhere_in_a_block() {
 
 /// The most memory a child had, MB, by the system's count.
 #[cfg(target_os = "linux")]
-fn peak_memory(path: &Path) -> u64 {
-    let mut child = trained()
-        .command(["birds", &path.display().to_string(), "--format", "csv", "--hop", "5"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+fn peak_memory(mut command: Command) -> u64 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
@@ -110,8 +108,91 @@ fn memory_does_not_grow_with_the_file() {
     let (short, long) = (folder.path().join("short.wav"), folder.path().join("long.wav"));
     endless(&short, 10 * 60);
     endless(&long, 40 * 60);
-    let (short, long) = (peak_memory(&short), peak_memory(&long));
+    let birds = |path: &Path| {
+        trained().command(["birds", &path.display().to_string(), "--format", "csv", "--hop", "5"])
+    };
+    let (short, long) = (peak_memory(birds(&short)), peak_memory(birds(&long)));
     println!("10 min: {short} MB, 40 min: {long} MB");
     // 30 minutes more are 58 MB of samples and 290 MB of spectrum.
     assert!(long < short + 24, "10 min took {short} MB, 40 min {long} MB");
+}
+
+/// Writes the clip over and over, for `seconds`.
+#[cfg(target_os = "linux")]
+fn repeated(path: &Path, clip: &Array2<f32>, rate: u32, seconds: usize) {
+    let copies = vec![clip.view(); (seconds * rate as usize).div_ceil(clip.ncols())];
+    let samples = concatenate(Axis(1), &copies).unwrap();
+    write_wav(path, &Audio::new(samples, rate).unwrap(), SampleFormat::I16).unwrap();
+}
+
+/// Peaks of the verb on `minutes` of the clip, fewer and more, held against the megabytes that more samples would be.
+#[cfg(target_os = "linux")]
+fn assert_no_growth(
+    verb: &str,
+    clip: &Array2<f32>,
+    rate: u32,
+    minutes: [usize; 2],
+    command: impl Fn(&Path) -> Command,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.wav");
+    let peaks = minutes.map(|minutes| {
+        repeated(&path, clip, rate, 60 * minutes);
+        peak_memory(command(&path))
+    });
+    let more = ((minutes[1] - minutes[0]) * 60 * rate as usize * clip.nrows() * 4) as u64 >> 20;
+    println!("{verb}: {minutes:?} min took {peaks:?} MB; the samples between are {more} MB");
+    assert!(more >= 40 && peaks[1] < peaks[0] + more / 2, "{verb}: {minutes:?} min took {peaks:?} MB");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn singing_is_found_in_the_same_memory() {
+    let clip = songs::samples(1, 10.0, 16_000, 1);
+    let shared = songs::trained();
+    assert_no_growth("singing", &clip, 16_000, [6, 24], |path| {
+        shared.command(["singing", &path.display().to_string(), "--format", "csv", "--hop", "70"])
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn songs_are_parted_in_the_same_memory() {
+    let clip = separating::song(0, 0, 10.0, 8_000);
+    let stems = tempfile::tempdir().unwrap();
+    let stems = stems.path().display().to_string();
+    assert_no_growth("separate", &clip, 8_000, [2, 30], |path| {
+        separating::separation(&path.display().to_string(), &stems)
+    });
+}
+
+/// Blocks of half an hour are clustered apart, so that two of them take what one does.
+#[cfg(target_os = "linux")]
+#[test]
+fn speakers_are_told_apart_in_the_same_memory() {
+    let turns: Vec<f32> = (0..8)
+        .flat_map(|turn| speakers::voice(turn % 3, turn, 3.0).into_iter().chain(vec![0.0; 4000]))
+        .collect();
+    let clip = Array2::from_shape_vec((1, turns.len()), turns).unwrap();
+    assert_no_growth("diarize", &clip, 8_000, [31, 58], |path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auscult"));
+        command.arg("diarize").arg(path);
+        command
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn machines_are_heard_in_the_same_memory() {
+    let place = Place::empty();
+    std::fs::create_dir(place.path("normal")).unwrap();
+    for take in 0..6 {
+        asd::machine(&place.path(format!("normal/{take}.wav")), take, 0.0, 16_000, 2, 4.0);
+    }
+    let train = ["monitor", "--train", "normal", "-o", "model", "--seconds", "1", "--ensemble", "B"];
+    place.auscult(train).well();
+    let clip = auscult::audio_io::read(place.path("normal/0.wav")).unwrap().samples;
+    assert_no_growth("monitor", &clip, 16_000, [2, 10], |path| {
+        place.command(["monitor", "--model", "model", "--json", &path.display().to_string()])
+    });
 }

@@ -1,6 +1,6 @@
 //! `auscult monitor`: learning, scoring, and everything that can be wrong with a microphone.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::process::Stdio;
 
 use auscult::audio_io::{Audio, SampleFormat, read, write_wav};
@@ -59,6 +59,39 @@ fn a_monitor_hears_what_is_new_and_says_where() {
     for (streamed, ill) in streamed.iter().zip(&ill) {
         assert!((streamed["score"].as_f64().unwrap() - ill["score"].as_f64().unwrap()).abs() < 1e-6);
     }
+}
+
+#[test]
+fn a_followed_folder_is_heard_as_it_fills() {
+    let place = trained();
+    machine(&place.path("ill.wav"), 51, 0.05, 16_000, 2, 3.0);
+    let whole = std::fs::read(place.path("ill.wav")).unwrap();
+    std::fs::create_dir(place.path("inbox")).unwrap();
+    let mut child = place
+        .command(["monitor", "--model", "model", "--json", "--follow", "inbox"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> serde_json::Value { serde_json::from_str(&said.next().unwrap().unwrap()).unwrap() };
+    // a recorder that pauses is told of, and heard when it has gone on
+    std::fs::write(place.path("inbox/a.wav"), &whole[..whole.len() / 2]).unwrap();
+    assert!(next()["error"].as_str().unwrap().contains("truncated"));
+    std::fs::write(place.path("inbox/a.wav"), &whole).unwrap();
+    for second in 0..3 {
+        let verdict = next();
+        assert_eq!(
+            (&verdict["start"], &verdict["alarm"]),
+            (&(second as f64).into(), &true.into()),
+            "{verdict}"
+        );
+    }
+    // a file that came and was scored is left alone
+    std::fs::write(place.path("inbox/b.wav"), &whole).unwrap();
+    assert!(next()["path"].as_str().unwrap().ends_with("b.wav"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -35,7 +35,7 @@ training = { epochs = 1, batch_size = 4 }
 "#;
 
 /// A voice that glides in the right channel, steady chords with clicks in the left.
-fn song(singer: usize, take: usize, seconds: f64, rate: u32) -> Array2<f32> {
+pub(crate) fn song(singer: usize, take: usize, seconds: f64, rate: u32) -> Array2<f32> {
     let frames = (seconds * f64::from(rate)) as usize;
     Array2::from_shape_fn((2, frames), |(channel, frame)| {
         let t = frame as f64 / f64::from(rate);
@@ -122,6 +122,12 @@ fn trained() -> &'static Studio {
         studio.auscult(&["train", "separation", "--recipe", "recipe.toml"]).well();
         studio
     })
+}
+
+/// The command that parts a song with the shared model into a folder.
+pub(crate) fn separation(song: &str, out: &str) -> Command {
+    let model = trained().run().join("model.safetensors").display().to_string();
+    trained().command(&["separate", song, "-o", out, "--model", &model])
 }
 
 /// Largest difference of the stems' sum from the mixture.

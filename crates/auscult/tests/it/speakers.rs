@@ -24,7 +24,7 @@ fn auscult(folder: &Path, arguments: &[&str]) -> Said {
 }
 
 /// A buzzing "voice" whose pitch and resonances are its speaker's, saying something else in each take.
-fn voice(speaker: u64, take: u64, seconds: f64) -> Vec<f32> {
+pub(crate) fn voice(speaker: u64, take: u64, seconds: f64) -> Vec<f32> {
     let mix = |n: u64| {
         let z = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let z = (z ^ (z >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -105,6 +105,17 @@ fn a_run_trains_goes_on_reports_and_listens() {
 
     let said = auscult(folder, &["eval", "speakers", "--manifest", "talk.rttm", "--root", "."]).well();
     assert!(said.out.contains("der_collar"), "{}", said.out);
+    let score = |start: f64, length: f64| {
+        let line = format!("SPEAKER talk 1 {start} {length} <NA> <NA> c <NA> <NA>\n");
+        let turns = std::fs::read_to_string(folder.join("talk.rttm")).unwrap();
+        let turns = if length > 0.0 { turns + &line } else { line };
+        std::fs::write(folder.join("odd.rttm"), turns).unwrap();
+        auscult(folder, &["eval", "speakers", "--manifest", "odd.rttm", "--root", "."])
+    };
+    score(1.0, 2.0).well(); // Overlap is scored.
+    let refused = score(0.0, -4.0);
+    assert_eq!(refused.err.matches("odd.rttm:1: duration -4 is negative").count(), 1, "{}", refused.err);
+    score(0.0, 0.0).refused(&["talk.wav", "nothing to score"]);
     let said = auscult(folder, &["diarize", "talk.wav", "--run", "latest", "--speakers", "2"]).well();
     let turns = parse_rttm(&said.out, "stdout").unwrap().remove("talk").unwrap();
     assert!(turns.iter().any(|turn| turn.label == "S2"), "{turns:?}");
@@ -173,7 +184,6 @@ fn bad_input_is_named_and_nothing_is_lost() {
     auscult(folder, &["diarize", "talk.wav", "s1.wav", "--format", "audacity"]).refused(&["one file"]);
     auscult(folder, &["diarize", "talk.wav", "--run", "latest"]).refused(&["no run here"]);
 
-    std::fs::write(folder.join("bad.rttm"), "SPEAKER talk 1 0.0 -4.0 <NA> <NA> a <NA> <NA>\n").unwrap();
     let manifest = folder.join("labels.csv");
     let labels = std::fs::read_to_string(&manifest).unwrap();
     let train = ["train", "speakers", "--recipe", "recipe.toml"];

@@ -48,6 +48,9 @@ pub fn parse_rttm(text: &str, path: impl AsRef<Path>) -> Result<Recordings> {
         if duration < 0.0 {
             return Err(fail(format!("duration {duration} is negative")));
         }
+        if !(start + duration).is_finite() {
+            return Err(fail(format!("a turn of {duration} s from {start} s has no end")));
+        }
         let turns = recordings.entry(file.to_owned()).or_default();
         turns.push(Segment::new(start, start + duration, speaker));
     }

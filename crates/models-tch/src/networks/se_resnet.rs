@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn};
 
-use super::check_dropout;
+use super::{check_dropout, check_widths};
 use crate::error::{During, Error, Result};
 use crate::init::Init;
 use crate::layers::{BatchNorm, Conv2d, Layer, Linear, LinearNoBias, dropout};
@@ -98,6 +98,7 @@ impl SeResNet {
         let SeResNetParams { width, reduction, dropout, init, .. } = *params;
         let (stages, bottleneck) = params.stages()?;
         check_dropout(dropout)?;
+        check_widths("width", &[width])?;
         if reduction == 0 || width < reduction {
             let given = format!("{reduction} with width {width}");
             return Err(Error::parameter("reduction", given, "at least 1 and at most the width"));

@@ -69,9 +69,7 @@ impl UNetParams {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        if self.base == 0 {
-            return Err(Error::parameter("base", self.base, "at least 1 channel"));
-        }
+        super::check_widths("base", &[self.base])?;
         if !(self.input_power > 0.0 && self.input_power <= 1.0) {
             return Err(Error::parameter("input_power", self.input_power, "a power in (0, 1]"));
         }

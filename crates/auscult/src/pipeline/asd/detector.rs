@@ -220,12 +220,18 @@ impl Detector {
             problem: "there is no trained detector here; train it first".into(),
         };
         let params: DetectorParams = files::read_json(&folder.join("detector.json"))?.ok_or_else(missing)?;
+        params.check().map_err(|problem| Error::Run {
+            path: folder.into(),
+            problem: format!("detector.json is damaged ({problem}); train the detector again"),
+        })?;
         let analysis = Analysis::new(&params)?;
         let mut extractors = BTreeMap::new();
         for stream in streams(&params.front_ends, true) {
             let path = atoms_file(folder, stream);
-            let atoms: Array2<f32> =
-                ndarray_npy::read_npy(&path).map_err(Error::part(format!("{}", path.display())))?;
+            let atoms = files::read_npy(&path).ok_or_else(|| Error::Run {
+                path,
+                problem: "this is no whole table of atoms; train the detector again".into(),
+            })?;
             extractors.insert(stream, Extractors::with_atoms(&params.extraction, atoms.view())?);
         }
         let mut rows = Vec::new();
@@ -236,6 +242,11 @@ impl Detector {
                 let metadata: Metadata =
                     serde_json::from_value(metadata).map_err(Error::part(format!("the model of {row}")))?;
                 let Metadata { scaling, mean, deviation } = metadata;
+                if !fitted.fits(params.features.width()) || !scaling.fits(&params.features) {
+                    let problem =
+                        format!("the model of {row} is for other features; train the detector again");
+                    return Err(Error::Run { path: folder.into(), problem });
+                }
                 rows.push(TrainedRow { row, scaling, back_end: Mutex::new(fitted), mean, deviation });
             }
         }
@@ -257,13 +268,24 @@ impl Detector {
 
     /// The errors of all rows on a recording.
     pub(super) fn errors(&self, audio: ArrayView2<f32>) -> Result<Errors> {
+        Ok(self.hear(audio)?.0)
+    }
+
+    /// The errors of all rows on a recording, and what the last of the front ends leaves of it: mel energies
+    /// [frame, band], mean over the channels.
+    pub(super) fn hear(&self, audio: ArrayView2<f32>) -> Result<(Errors, Array2<f32>)> {
         let observed = self.spectrum(audio)?;
-        let mut errors = Errors::new();
+        let (mut errors, mut last) = (Errors::new(), None);
         for stream in streams(&self.params.front_ends, false) {
             let spectrum = self.analysis.stream(stream, observed.view())?;
-            errors.append(&mut self.errors_of_stream(stream, spectrum.view(), &self.params.front_ends)?);
+            let energies = self.energies(stream, spectrum.view(), &self.params.front_ends)?;
+            errors.append(&mut self.errors_behind(&energies)?);
+            last = energies.into_values().next_back();
         }
-        Ok(errors)
+        let channels = last.unwrap_or_default();
+        let mut residual = Array2::zeros(channels.first().map_or((0, 0), |channel| channel.dim()));
+        channels.iter().for_each(|channel| residual.scaled_add(1.0 / channels.len() as f32, channel));
+        Ok((errors, residual))
     }
 
     /// The errors of the rows behind `stream` that begin with one of `front_ends`, on what is said to be that stream.
@@ -273,12 +295,25 @@ impl Detector {
         spectrum: ArrayView3<Complex<f32>>,
         front_ends: &[FrontEnd],
     ) -> Result<Errors> {
-        let wanted: Vec<FrontEnd> = of_stream(stream, front_ends);
-        let energies = self.analysis.energies(spectrum, &wanted, self.extractors.get(&stream))?;
+        self.errors_behind(&self.energies(stream, spectrum, front_ends)?)
+    }
+
+    /// Mel energies of each channel behind those of `front_ends` that begin with this stream.
+    fn energies(
+        &self,
+        stream: Stream,
+        spectrum: ArrayView3<Complex<f32>>,
+        front_ends: &[FrontEnd],
+    ) -> Result<BTreeMap<FrontEnd, Vec<Array2<f32>>>> {
+        self.analysis.energies(spectrum, &of_stream(stream, front_ends), self.extractors.get(&stream))
+    }
+
+    fn errors_behind(&self, energies: &BTreeMap<FrontEnd, Vec<Array2<f32>>>) -> Result<Errors> {
         let mut errors = Errors::new();
-        for trained in self.rows.iter().filter(|trained| wanted.contains(&trained.row.front_end)) {
-            let channels = &energies[&trained.row.front_end];
-            errors.insert(trained.row, trained.standardised(channels)?);
+        for trained in &self.rows {
+            if let Some(channels) = energies.get(&trained.row.front_end) {
+                errors.insert(trained.row, trained.standardised(channels)?);
+            }
         }
         Ok(errors)
     }
@@ -290,18 +325,6 @@ impl Detector {
             Some(&trained.row.back_end) == first && members.contains(&trained.row.front_end)
         });
         counted.map(|trained| trained.mean / trained.deviation).sum()
-    }
-
-    /// What the last of the front ends leaves of a recording: mel energies [frame, band], mean over the channels.
-    pub(super) fn residual(&self, audio: ArrayView2<f32>) -> Result<Array2<f32>> {
-        let front_end = self.params.front_ends.iter().copied().max().unwrap_or(FrontEnd::A);
-        let stream = front_end.stream();
-        let spectrum = self.analysis.stream(stream, self.spectrum(audio)?.view())?;
-        let energies = self.analysis.energies(spectrum.view(), &[front_end], self.extractors.get(&stream))?;
-        let channels = &energies[&front_end];
-        let mut mean = Array2::zeros(channels[0].dim());
-        channels.iter().for_each(|channel| mean.scaled_add(1.0 / channels.len() as f32, channel));
-        Ok(mean)
     }
 }
 
@@ -358,11 +381,11 @@ fn learn_atoms(
     let mut extractors = BTreeMap::new();
     let mut missing = Vec::new();
     for stream in streams(&params.front_ends, true) {
-        match ndarray_npy::read_npy::<_, Array2<f32>>(atoms_file(folder, stream)) {
-            Ok(atoms) => {
+        match files::read_npy(&atoms_file(folder, stream)) {
+            Some(atoms) => {
                 extractors.insert(stream, Extractors::with_atoms(&params.extraction, atoms.view())?);
             }
-            Err(_) => missing.push(stream),
+            None => missing.push(stream),
         }
     }
     if missing.is_empty() {

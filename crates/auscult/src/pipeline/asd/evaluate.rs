@@ -15,15 +15,21 @@ use crate::pipeline::metrics::{Figure, Metrics};
 use crate::run::Run;
 use crate::{Error, Result, files};
 
-/// Scores `run` on a manifest with the detectors of its first seed; writes into `RUN/eval/NAME/`.
+/// Scores `run` on a manifest with the detectors of its first seed; writes into `RUN/eval/NAME/`. Normal recordings whose
+/// `part` is `train` are left out: a detector knows what it was trained on, which would flatter it.
 ///
 /// # Errors
 /// Bad manifests and recordings, each named; [`Error::Run`] for a run that was trained in simulation, where no machine
 /// has a name to be found by.
 pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observer) -> Result<Evaluation> {
     let (recipe, data) = recipe_of(run)?;
-    let recordings = read_manifest(&options.manifest, &options.root)?;
+    let mut recordings = read_manifest(&options.manifest, &options.root)?;
+    let all = recordings.len();
+    recordings.retain(|recording| recording.train != Some(true) || recording.abnormal);
     let listed = recordings.len();
+    if listed < all {
+        observer.warn(&format!("{} normal recordings are left out: their part is `train`", all - listed));
+    }
     let seed = recipe.protocol.seeds[0];
     let mut tested: Vec<Tested> = Vec::new();
     let mut scored = 0;

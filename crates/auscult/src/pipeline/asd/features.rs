@@ -44,6 +44,11 @@ impl FeatureParams {
         (self.frames * self.hop_length) as f64 / f64::from(self.sample_rate)
     }
 
+    /// Samples below which a recording fills no vector.
+    pub(super) fn least_samples(&self) -> usize {
+        self.n_fft.max(self.frames.saturating_add(1).saturating_mul(self.hop_length))
+    }
+
     /// Lower and upper end of a mel band, Hz.
     pub(super) fn band(&self, band: usize) -> [f64; 2] {
         let centres = MelParams::new(self.sample_rate, self.n_mels).center_frequencies();
@@ -103,6 +108,12 @@ impl Scaling {
             scaling.deviation[d] = variance.max(1e-6).sqrt() as f32;
         }
         scaling
+    }
+
+    /// Whether it is for these features: a damaged file may be for none at all.
+    pub(super) fn fits(&self, params: &FeatureParams) -> bool {
+        self.frames == params.frames
+            && [&self.mean, &self.deviation].iter().all(|of| of.len() == params.width())
     }
 
     /// Values of a vector.

@@ -22,6 +22,7 @@ mod evaluate;
 mod features;
 mod front_ends;
 mod gamma;
+mod mixing;
 mod monitor;
 mod parallel;
 mod recipe;

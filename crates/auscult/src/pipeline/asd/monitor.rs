@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use auscult_audio_io::ReadOptions;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,9 @@ struct Card {
 }
 
 const FORMAT: u32 = 1;
+
+/// The longest segment: a day.
+const MOST_SECONDS: f64 = 86_400.0;
 
 /// A channel this much (dB) below the median of all channels is dead.
 const DEAD_DB: f64 = 40.0;
@@ -180,7 +184,8 @@ impl Monitor {
                 .filter(|segment| segment.whole)
                 .map(|segment| {
                     let cut = audio.slice(s![.., segment.range.clone()]);
-                    Ok((score_of(&ensemble, &detector.errors(cut)?), detector.residual(cut)?))
+                    let (errors, residual) = detector.hear(cut)?;
+                    Ok((score_of(&ensemble, &errors), residual))
                 })
                 .collect::<Result<Vec<_>>>()
         })?;
@@ -227,9 +232,16 @@ impl Monitor {
         if card.format != FORMAT {
             return Err(wrong("this monitor is of another version of auscult; train it anew"));
         }
+        if !(card.segment_seconds > 0.0 && card.segment_seconds <= MOST_SECONDS) || card.channels == 0 {
+            return Err(wrong("monitor.json is damaged; train the monitor anew"));
+        }
         let ensemble = Ensemble::new("monitor", &card.ensemble)
             .map_err(|problem| Error::Run { path: folder.into(), problem })?;
-        Ok(Self { card, ensemble, detector: Detector::load(folder)? })
+        let detector = Detector::load(folder)?;
+        if !ensemble.members.iter().all(|member| detector.params().front_ends.contains(member)) {
+            return Err(wrong("monitor.json and detector.json are of two monitors; train the monitor anew"));
+        }
+        Ok(Self { card, ensemble, detector })
     }
 
     /// Samples a second it listens at; recordings of a higher rate are resampled.
@@ -269,31 +281,49 @@ impl Monitor {
     /// [`Self::segment`].
     pub fn file(&self, path: &Path) -> Result<Vec<Verdict>> {
         check_rate(path, self.sample_rate())?;
-        let open =
-            auscult_audio_io::AudioReader::open(path).map_err(|error| Error::unreadable(path, &error))?;
-        if open.channels() != self.card.channels {
+        let refused = |error| Error::unreadable(path, &error);
+        let mut reader =
+            ReadOptions::default().sample_rate(self.sample_rate()).open(path).map_err(refused)?;
+        if reader.channels() != self.card.channels {
             return Err(Error::recording(
                 path,
                 format!(
                     "has {} channels, and the monitor was trained with {}; its threshold would not hold",
-                    open.channels(),
+                    reader.channels(),
                     self.card.channels
                 ),
             ));
         }
-        drop(open);
-        let audio = read(path, &self.detector.params().features, self.card.channels)?;
+        // Segments as `segments` cuts them, with no more of the recording in memory than the next two.
+        let (length, mut position, mut ended) = (self.segment_samples().max(1), 0, false);
+        let mut ahead: Array2<f32> = Array2::zeros((self.card.channels, 0));
         let mut running = None;
         let mut verdicts = Vec::new();
-        for segment in segments(audio.ncols(), self.card.segment_seconds, self.sample_rate()) {
-            let at = segment.range.start as f64 / f64::from(self.sample_rate());
-            let verdict = self
-                .segment(audio.slice(s![.., segment.range]), at, running)
-                .map_err(|error| name(error, path))?;
+        loop {
+            while !ended && ahead.ncols() < 2 * length {
+                match reader.next_block(2 * length - ahead.ncols()).map_err(refused)? {
+                    Some(more) => ahead.append(Axis(1), more.view()).map_err(Error::part("a recording"))?,
+                    None => ended = true,
+                }
+            }
+            if ahead.ncols() == 0 {
+                return Ok(verdicts);
+            }
+            let least = self.detector.params().features.least_samples();
+            if position == 0 && ended && ahead.ncols() < least {
+                let problem = format!("too short: {} samples, where a vector needs {least}", ahead.ncols());
+                return Err(Error::recording(path, problem));
+            }
+            let last = ended && 2 * ahead.ncols() < 3 * length;
+            let count = if last { ahead.ncols() } else { length.min(ahead.ncols()) };
+            let at = position as f64 / f64::from(self.sample_rate());
+            let verdict =
+                self.segment(ahead.slice(s![.., ..count]), at, running).map_err(|error| name(error, path))?;
             running = Some(verdict.running);
             verdicts.push(verdict);
+            ahead = ahead.slice(s![.., count..]).to_owned();
+            position += count;
         }
-        Ok(verdicts)
     }
 
     /// One segment [channel, sample] at the monitor's rate, which began `start` seconds into the recording; `running` is
@@ -306,7 +336,7 @@ impl Monitor {
     pub fn segment(&self, audio: ArrayView2<f32>, start: f64, running: Option<f64>) -> Result<Verdict> {
         let features = &self.detector.params().features;
         let rate = f64::from(features.sample_rate);
-        if audio.ncols() < features.n_fft.max((features.frames + 1) * features.hop_length) {
+        if audio.ncols() < features.least_samples() {
             return Err(Error::Data(format!("{} samples are too few to score", audio.ncols())));
         }
         let health = Health::of(audio);
@@ -321,9 +351,8 @@ impl Monitor {
             )));
         }
         let good = audio.select(Axis(0), &health.good);
-        let errors = self.detector.errors(good.view())?;
+        let (errors, energies) = self.detector.hear(good.view())?;
         let score = score_of(&self.ensemble, &errors);
-        let energies = self.detector.residual(good.view())?;
         let residual = self.deviations(energies.view());
         let vector = most_unusual(&errors);
         let frames = vector * features.frames..((vector + 1) * features.frames).min(residual.nrows());

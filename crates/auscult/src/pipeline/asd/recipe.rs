@@ -21,6 +21,7 @@ pub const RECIPES: &[(&str, &str)] = &[
     ("full", include_str!("recipes/full.toml")),
     ("mimii", include_str!("recipes/mimii.toml")),
     ("dcase2020", include_str!("recipes/dcase2020.toml")),
+    ("dcase2020-baseline", include_str!("recipes/dcase2020-baseline.toml")),
 ];
 
 /// Everything that decides a run's result; the resolved recipe is stored in the run folder.

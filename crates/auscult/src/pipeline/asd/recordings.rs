@@ -109,7 +109,7 @@ pub(super) fn read(path: &Path, features: &FeatureParams, channels: usize) -> Re
             format!("has {} channels where {channels} are needed; set data.channels lower", audio.channels()),
         ));
     }
-    let least = features.n_fft.max((features.frames + 1) * features.hop_length);
+    let least = features.least_samples();
     if audio.frames() < least {
         return Err(Error::recording(
             path,

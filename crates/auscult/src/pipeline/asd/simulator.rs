@@ -9,6 +9,7 @@ use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::mixing::{Mixer, Source, Transfer};
 use super::sounds::{Machine, SAMPLE_RATE, event, rms, rumble, sweep};
 use crate::random::Random;
 use crate::{Error, Result};
@@ -139,6 +140,15 @@ struct Place {
     early: Array2<f64>,
 }
 
+/// A place as the [`Mixer`] wants it.
+struct Heard {
+    point: Point,
+    /// Factor that gives a dry sound of power 1 the power 1 at the first microphone, in the mean over frequencies.
+    unit: f64,
+    full: Transfer,
+    early: Transfer,
+}
+
 /// A hall that was built: machines, places, impulse responses.
 pub(super) struct Hall {
     factory: Factory,
@@ -147,9 +157,10 @@ pub(super) struct Hall {
     machines: Vec<Machine>,
     /// Factor that brings each machine's sound to a power of 1 at the first microphone.
     levels: Vec<f64>,
-    machine_places: Vec<Place>,
-    event_places: Vec<Place>,
-    loudspeaker: Place,
+    machine_places: Vec<Heard>,
+    event_places: Vec<Heard>,
+    loudspeaker: Heard,
+    mixer: Mixer,
 }
 
 impl Hall {
@@ -196,8 +207,25 @@ impl Hall {
                 Ok(1.0 / rms(&heard.row(0).to_vec()))
             })
             .collect::<Result<Vec<f64>>>()?;
-        let factory = factory.clone();
-        Ok(Self { factory, seed, microphones, machines, levels, machine_places, event_places, loudspeaker })
+        let places = || machine_places.iter().chain(&event_places).chain([&loudspeaker]);
+        let mixer = Mixer::new(places().map(|place| place.full.ncols()).max().unwrap_or(1));
+        let heard = |place: &Place| Heard {
+            point: place.point,
+            unit: 1.0 / place.full.row(0).iter().map(|value| value * value).sum::<f64>().sqrt().max(1e-12),
+            full: mixer.transfer(place.full.view()),
+            early: mixer.transfer(place.early.view()),
+        };
+        Ok(Self {
+            factory: factory.clone(),
+            seed,
+            machine_places: machine_places.par_iter().map(heard).collect(),
+            event_places: event_places.par_iter().map(heard).collect(),
+            loudspeaker: heard(&loudspeaker),
+            microphones,
+            machines,
+            levels,
+            mixer,
+        })
     }
 
     fn place(factory: &Factory, point: Point, microphones: &[Point]) -> Result<Place> {
@@ -214,22 +242,32 @@ impl Hall {
         let length = self.length();
         let (start, padded) = (index * length, length + LEAD_IN);
         let mut random = Random::keyed(&[self.seed, 12, machine as u64, index as u64]);
-        let mut normal = Array2::zeros((self.microphones.len(), padded));
         let decibel = |level: f64| 10f64.powf(level / 20.0);
         let neighbour = decibel(self.factory.neighbour_db);
+        let mut sources = Vec::new();
+        let mut swaying = Vec::new();
         for (step, level) in [(0_usize, 1.0), (1, neighbour), (2, neighbour)] {
             let k = (machine + step) % self.machines.len();
             // neighbours are at another point of their work
             let dry = self.machines[k].sound(start + step * 37 * SAMPLE_RATE as usize, padded);
-            let mut path = Random::keyed(&[self.seed, 13, machine as u64, index as u64, step as u64]);
-            let heard = self.heard(&dry, &self.machine_places[k], image, &mut path)?;
-            normal.scaled_add(level * self.levels[k], &heard);
+            let (place, gain) = (&self.machine_places[k], level * self.levels[k]);
+            if self.factory.sway > 0.0 && image == Image::Full {
+                let mut path = Random::keyed(&[self.seed, 13, machine as u64, index as u64, step as u64]);
+                swaying.push(gain * self.swaying(&dry, place.point, &mut path)?);
+            } else {
+                sources.push(Source { dry, gain, from: image.of(place) });
+            }
         }
         let loud = decibel(self.factory.rumble_db) / 2f64.sqrt();
         for place in &self.event_places[..2] {
-            self.add_at_unit_power(&mut normal, &rumble(&mut random, padded), place, image, loud)?;
+            let dry = rumble(&mut random, padded);
+            sources.push(Source { dry, gain: loud * place.unit, from: image.of(place) });
         }
-        self.add_events(&mut normal, padded, image, &mut random)?;
+        for (dry, place) in self.events(padded, &mut random).into_iter().zip(&self.event_places) {
+            sources.push(Source { dry, gain: place.unit, from: image.of(place) });
+        }
+        let mut normal = self.mixer.mix(padded, self.microphones.len(), &sources);
+        swaying.iter().for_each(|heard| normal += heard);
         let jitter = 1.0 + 0.05 * random.normal();
         let sensor = decibel(-60.0);
         normal.mapv_inplace(|sample| jitter * sample + sensor * random.normal());
@@ -241,8 +279,8 @@ impl Hall {
     pub(super) fn anomaly(&self, machine: usize, index: usize, image: Image) -> Result<Array2<f64>> {
         let mut random = Random::keyed(&[self.seed, 14, machine as u64, index as u64]);
         let dry = sweep(random.between(0.0, 3.0), self.length() + LEAD_IN);
-        let heard = render(&dry, image.of(&self.loudspeaker).view());
-        let mut anomaly = heard.map_err(Error::part("the simulated hall"))?;
+        let source = Source { gain: 1.0, from: image.of(&self.loudspeaker), dry };
+        let mut anomaly = self.mixer.mix(source.dry.len(), self.microphones.len(), &[source]);
         anomaly.slice_axis_inplace(Axis(1), Slice::from(LEAD_IN..));
         Ok(anomaly)
     }
@@ -251,13 +289,8 @@ impl Hall {
         (self.factory.seconds * f64::from(SAMPLE_RATE)) as usize
     }
 
-    fn add_events(
-        &self,
-        normal: &mut Array2<f64>,
-        length: usize,
-        image: Image,
-        random: &mut Random,
-    ) -> Result<()> {
+    /// What happens at each of the [`EVENT_PLACES`].
+    fn events(&self, length: usize, random: &mut Random) -> Vec<Vec<f64>> {
         let mean_gap = 60.0 * f64::from(SAMPLE_RATE) / self.factory.events_a_minute;
         let mut tracks = vec![vec![0.0; length]; EVENT_PLACES];
         let mut at = 0.0;
@@ -273,39 +306,16 @@ impl Hall {
                 *sample += level * value;
             }
         }
-        for (track, place) in tracks.iter().zip(&self.event_places) {
-            if track.iter().any(|&sample| sample != 0.0) {
-                self.add_at_unit_power(normal, track, place, image, 1.0)?;
-            }
-        }
-        Ok(())
+        tracks
     }
 
-    /// Adds a dry sound such that a power of 1 stays `level`² at the first microphone, in the mean over frequencies.
-    fn add_at_unit_power(
-        &self,
-        sum: &mut Array2<f64>,
-        dry: &[f64],
-        place: &Place,
-        image: Image,
-        level: f64,
-    ) -> Result<()> {
-        let gain = place.full.row(0).iter().map(|value| value * value).sum::<f64>().sqrt();
-        let heard = render(dry, image.of(place).view()).map_err(Error::part("the simulated hall"))?;
-        sum.scaled_add(level / gain.max(1e-12), &heard);
-        Ok(())
-    }
-
-    /// A machine's dry sound at the array, at rest or swaying.
-    fn heard(&self, dry: &[f64], place: &Place, image: Image, random: &mut Random) -> Result<Array2<f64>> {
+    /// A machine's dry sound at the array while it sways.
+    fn swaying(&self, dry: &[f64], point: Point, random: &mut Random) -> Result<Array2<f64>> {
         let failed = |error| Error::part("the simulated hall")(error);
         let sway = self.factory.sway;
-        if sway == 0.0 || image == Image::Early {
-            return render(dry, image.of(place).view()).map_err(failed);
-        }
         let step = (SWAY_STEP * f64::from(SAMPLE_RATE)) as usize;
         let path: Vec<Point> = (0..=dry.len() / step)
-            .map(|_| place.point.map(|coordinate| coordinate + random.between(-sway, sway)))
+            .map(|_| point.map(|coordinate| coordinate + random.between(-sway, sway)))
             .collect();
         let room = self.factory.room().plan().map_err(failed)?;
         room.render_moving(dry, &path, step, &self.microphones).map_err(failed)
@@ -313,7 +323,7 @@ impl Hall {
 }
 
 impl Image {
-    fn of(self, place: &Place) -> &Array2<f64> {
+    fn of(self, place: &Heard) -> &Transfer {
         match self {
             Self::Full => &place.full,
             Self::Early => &place.early,

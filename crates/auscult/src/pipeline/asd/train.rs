@@ -18,6 +18,7 @@ use super::recordings;
 use super::results::{self, Results};
 use super::simulator::{Factory, Hall, Image, gain, mixed, recorded};
 use super::sounds::SAMPLE_RATE;
+use super::summary::summary;
 use crate::observer::Observer;
 use crate::pipeline::TrainOptions;
 use crate::run::{Run, fingerprint};
@@ -65,7 +66,7 @@ pub(super) struct Controls {
 }
 
 /// Trains by `recipe`, scores, and leaves the run folder: `run.json`, `recipe.toml`, `jobs/`, `results.json`,
-/// `metrics.json`, `predictions.csv`. Called again with the same recipe and data it goes on where it was, or returns at
+/// `metrics.json`, `predictions.csv`; while it lasts, the tables of the halls that are done in `so-far.txt`. Called again with the same recipe and data it goes on where it was, or returns at
 /// once.
 ///
 /// # Errors
@@ -86,8 +87,13 @@ pub fn train(
     let tested = match &recipe.data {
         Data::Simulation(factory) => {
             let mut tested = Vec::new();
-            for &seed in &recipe.protocol.seeds {
+            for (done, &seed) in (1..).zip(&recipe.protocol.seeds) {
                 tested.extend(test_hall(recipe, factory, seed, &run, observer)?);
+                if done < recipe.protocol.seeds.len() {
+                    // a hall takes long: what is known is told, and kept should the run end here
+                    let so_far = summary(&results::summarise(recipe, &tested)?);
+                    files::write(&run.path("so-far.txt"), format!("after {done} halls\n{so_far}"))?;
+                }
             }
             tested
         }
@@ -95,7 +101,12 @@ pub fn train(
     };
     let results = results::summarise(recipe, &tested)?;
     results::write(&run, recipe, &tested, &results)?;
-    Ok(run)
+    match std::fs::remove_file(run.path("so-far.txt")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", run.path("so-far.txt"))(error))
+        }
+        _ => Ok(run),
+    }
 }
 
 /// The name of the run that [`train`] would begin or go on with.

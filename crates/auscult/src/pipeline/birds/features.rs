@@ -152,6 +152,10 @@ impl FeatureExtractor {
             .f_min(front_end.f_min)
             .f_max(front_end.f_max.unwrap_or(f64::from(front_end.sample_rate) / 2.0));
         let mel = MelSpectrogramParams::new(stft, mel).plan().map_err(Error::part("the front end"))?;
+        if front_end.n_mfcc > front_end.n_mels {
+            let (asked, bands) = (front_end.n_mfcc, front_end.n_mels);
+            return Err(Error::Data(format!("n_mfcc is {asked}; {bands} mel bands give at most as many")));
+        }
         let cosines = dct_matrix(front_end.n_mfcc, front_end.n_mels);
         Ok(Self { front_end: front_end.clone(), mel, cosines })
     }
@@ -230,7 +234,7 @@ fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Fea
     drop(bytes);
     let file: PathBuf = cache.join(&key[..2]).join(format!("{key}.npy"));
     let width = extractor.front_end.width();
-    if let Ok(values) = ndarray_npy::read_npy::<_, Array2<f32>>(&file)
+    if let Some(values) = crate::files::read_npy(&file)
         && values.ncols() == width
     {
         return Ok(Features { values, n_mels: extractor.front_end.n_mels });

@@ -6,7 +6,7 @@ use auscult_models_tch::{Classifier, Device};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::features::{Features, FrontEnd};
+use super::features::{FeatureExtractor, Features, FrontEnd};
 use super::patches::{Picture, Scaling, Window};
 use crate::{Error, Result, Run};
 
@@ -20,6 +20,16 @@ pub(crate) struct Preparation {
     pub(crate) front_end: FrontEnd,
     pub(crate) window: Window,
     pub(crate) scaling: Scaling,
+}
+
+impl Preparation {
+    /// Whether sound prepared so has the shape that the network takes.
+    fn fits(&self, classifier: &Classifier) -> bool {
+        FeatureExtractor::new(&self.front_end).is_ok()
+            && self.window.check(&self.front_end).is_ok()
+            && self.window.shape(&self.front_end) == classifier.input_shape()
+            && self.scaling.fits(self.front_end.width())
+    }
 }
 
 /// A bird classifier: features in, species probabilities out.
@@ -70,7 +80,13 @@ impl BirdModel {
     pub fn load(stem: &Path, device: Device) -> Result<Self> {
         let context = format!("the model {}", stem.display());
         let (classifier, metadata) = Classifier::load(stem, device).map_err(Error::part(context.clone()))?;
-        let preparation = serde_json::from_value(metadata).map_err(Error::part(context))?;
+        let preparation: Preparation =
+            serde_json::from_value(metadata).map_err(Error::part(context.clone()))?;
+        if !preparation.fits(&classifier) {
+            return Err(Error::Data(format!(
+                "{context}: its parts do not fit each other; train the model again"
+            )));
+        }
         Ok(Self { classifier, preparation })
     }
 

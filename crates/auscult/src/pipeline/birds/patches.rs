@@ -115,6 +115,11 @@ pub struct Scaling {
 const PUBLISHED: [(f64, f64); 2] = [(-7.40798, 3.80885), (-19.00330, 86.45496)];
 
 impl Scaling {
+    /// Whether it is for features of this width: a damaged file may be for none at all.
+    pub(super) fn fits(&self, width: usize) -> bool {
+        self.mean.len() == width && self.deviation.len() == width
+    }
+
     /// Fits on training recordings (for `Published` there is nothing to fit).
     #[must_use]
     pub fn fit<'a>(

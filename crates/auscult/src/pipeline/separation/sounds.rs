@@ -292,7 +292,7 @@ fn cached(
     let key = fingerprint(&key.iter().map(String::as_bytes).collect::<Vec<_>>());
     let file: PathBuf = cache.join(&key[..2]).join(format!("{key}.npy"));
     let rows = if song.vocals.is_empty() { 2 } else { 3 };
-    if let Ok(parts) = ndarray_npy::read_npy::<_, Array2<f32>>(&file)
+    if let Some(parts) = crate::files::read_npy(&file)
         && parts.nrows() == rows
         && parts.ncols() > 0
     {

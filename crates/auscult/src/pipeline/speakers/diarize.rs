@@ -72,12 +72,6 @@ impl<'a> Segments<'a> {
         agglomerate(&EvidenceRatio, &stats.map_err(failed)?, MATRIX).map_err(failed)
     }
 
-    /// Turns as clustered, and smoothed.
-    pub(crate) fn turns(&self, labels: &[usize], settings: &Diarization) -> Vec<Turn> {
-        let turns = self.spans.iter().zip(labels).map(|(&(from, to), &label)| (from, to, label));
-        filled(turns.collect(), (settings.fill * FRAME_RATE) as usize)
-    }
-
     /// Gives every speech frame to the best path through the clusters' adapted mixtures, and makes turns of it.
     pub(crate) fn resegmented(
         &self,
@@ -125,22 +119,18 @@ impl<'a> Segments<'a> {
                 break;
             }
         }
-        let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label)).collect();
-        Ok((filled(turns, (settings.fill * FRAME_RATE) as usize), clusters))
+        let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label));
+        Ok((filled(turns, 0.0), clusters))
     }
 }
 
-/// Turns of one speaker that touch or are at most `fill` apart become one; as short a pause between two speakers is halved.
-fn filled(turns: Vec<Turn>, fill: usize) -> Vec<Turn> {
+/// Turns of one speaker that touch or are at most `fill` seconds apart become one; a pause between two speakers is nobody's.
+pub(crate) fn filled(turns: impl IntoIterator<Item = Turn>, fill: f64) -> Vec<Turn> {
+    let fill = (fill * FRAME_RATE).round() as usize;
     let mut joined: Vec<Turn> = Vec::new();
     for (from, to, label) in turns {
         match joined.last_mut() {
             Some(last) if last.2 == label && from <= last.1 + fill => last.1 = to,
-            Some(last) if from > last.1 && from <= last.1 + fill => {
-                let middle = last.1.midpoint(from);
-                last.1 = middle;
-                joined.push((middle, to, label));
-            }
             _ => joined.push((from, to, label)),
         }
     }
@@ -174,10 +164,11 @@ mod tests {
     use super::filled;
 
     #[test]
-    fn short_pauses_belong_to_the_turns_around_them() {
+    fn short_pauses_of_a_speaker_belong_to_the_turn() {
         let turns = vec![(0, 10, 0), (12, 20, 0), (24, 30, 1), (60, 70, 1)];
-        assert_eq!(filled(turns.clone(), 5), [(0, 22, 0), (22, 30, 1), (60, 70, 1)]);
-        assert_eq!(filled(turns.clone(), 0), turns);
-        assert!(filled(Vec::new(), 5).is_empty());
+        assert_eq!(filled(turns.clone(), 0.05), [(0, 20, 0), (24, 30, 1), (60, 70, 1)]);
+        assert_eq!(filled(turns.clone(), 0.3).last(), Some(&(24, 70, 1)));
+        assert_eq!(filled(turns.clone(), 0.0), turns);
+        assert!(filled(Vec::new(), 0.05).is_empty());
     }
 }

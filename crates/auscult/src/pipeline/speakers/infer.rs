@@ -7,7 +7,7 @@ use auscult_eval_metrics::Segment;
 use auscult_fa_speaker::{SpeakerModel, Statistics, posterior};
 use ndarray::ArrayView1;
 
-use super::diarize::{Segments, SpeakerCount, Turn, across_blocks, cut};
+use super::diarize::{Segments, SpeakerCount, Turn, across_blocks, cut, filled};
 use super::front_end::{FeatureExtractor, seconds};
 use super::model::DiarizationModel;
 use crate::{Error, Result};
@@ -171,7 +171,8 @@ impl Diarizer {
         let speech = self.extractor.features(ArrayView1::from(samples)).map_err(refused)?;
         let segments = Segments::new(&self.segments, &speech, settings)?;
         let labels = cut(&segments.cluster(&self.segments)?, self.model.tuned().threshold, count);
-        segments.resegmented(&self.segments, &labels, settings)
+        let (turns, clusters) = segments.resegmented(&self.segments, &labels, settings)?;
+        Ok((filled(turns, self.model.tuned().fill), clusters))
     }
 
     /// Turns of mono samples at the front end's rate, as `(start, end, speaker)` in seconds; for conversations in memory.

@@ -64,7 +64,7 @@ impl Pipeline for Speakers {
 
     fn headline(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("one_to_one/proposed/64", "speakers told apart, their number given"),
+            ("known_one_to_one/proposed/64", "speakers told apart, their number given"),
             ("der", "diarization error rate, no collar"),
         ]
     }

@@ -16,6 +16,8 @@ pub struct Tuned {
     pub kappa: f64,
     /// Least log-likelihood ratio at which two clusters become one.
     pub threshold: f64,
+    /// Seconds of a speaker's pauses that belong to the turn.
+    pub fill: f64,
 }
 
 /// What the model's sidecar holds besides the model.

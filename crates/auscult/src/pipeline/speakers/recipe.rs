@@ -140,8 +140,8 @@ pub struct Diarization {
     pub kappas: Vec<f64>,
     /// Least log-likelihood ratios of a merge to choose from.
     pub thresholds: Vec<f64>,
-    /// Pauses up to so many seconds belong to the turns around them.
-    pub fill: f64,
+    /// Seconds of a speaker's pauses that belong to the turn, to choose from.
+    pub fills: Vec<f64>,
     /// Speakers heard for less than so many seconds are given to others.
     pub least_speaker: f64,
 }
@@ -149,14 +149,14 @@ pub struct Diarization {
 impl Default for Diarization {
     fn default() -> Self {
         Self {
-            development_conversations: 16,
+            development_conversations: 30,
             test_conversations: 20,
             change: ChangeParams::default(),
             viterbi: ViterbiParams::default(),
             passes: 2,
-            kappas: vec![0.03, 0.05, 0.07, 0.1, 0.15],
-            thresholds: vec![-6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0],
-            fill: 0.3,
+            kappas: vec![0.05, 0.07, 0.1, 0.15, 0.2, 0.3],
+            thresholds: vec![-10.0, -8.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0],
+            fills: vec![0.0, 0.3, 0.5, 1.0],
             least_speaker: 1.0,
         }
     }
@@ -199,6 +199,10 @@ impl Recipe {
             (positive(kappas), "protocol.kappas must be positive numbers"),
             (positive(&self.diarization.kappas), "diarization.kappas must be positive numbers"),
             (!self.diarization.thresholds.is_empty(), "diarization.thresholds is empty: give at least one"),
+            (
+                !self.diarization.fills.is_empty() && self.diarization.fills.iter().all(|fill| *fill >= 0.0),
+                "diarization.fills must be seconds, 0 or more",
+            ),
             (self.models.chunk >= 0.5, "models.chunk must be at least 0.5 s"),
             (
                 self.protocol.development_conversations > 0,

@@ -60,6 +60,13 @@ fn write(results: &Results, out: &mut String) -> std::fmt::Result {
         )?;
     }
     turns("simulated conversations, from sound to turns (percent)", &results.conversations, out)?;
+    for tuned in &results.tuned {
+        writeln!(
+            out,
+            "chosen by development speakers: kappa {}, threshold {}, pauses up to {} s filled",
+            tuned.kappa, tuned.threshold, tuned.fill
+        )?;
+    }
     if let Some(meetings) = &results.meetings {
         turns("recordings that came with their turns (percent)", meetings, out)?;
     }

@@ -1,12 +1,12 @@
 //! The experiments: models on background speakers, choices by development speakers, figures on test speakers. Each number of
 //! Gaussians and seed is a job with a file of its own, so that a killed run goes on where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use auscult_eval_metrics::{
     DiarizationErrors, DiarizationScores, DiarizationScoring, JaccardErrors, Segment,
 };
-use auscult_fa_speaker::Statistics;
+use auscult_fa_speaker::{SpeakerModel, Statistics};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::clusterings::{Calibration, Measures, calibration, choose_threshold};
 use super::conversations::{Conversation, conversation, cut_segments, turns};
 use super::corpus::{Corpus, Meeting, Utterance, read_manifest, read_meetings};
-use super::diarize::{Segments, SpeakerCount, cut};
+use super::diarize::{Segments, SpeakerCount, Turn, cut, filled};
 use super::front_end::{FeatureExtractor, Speech, seconds};
 use super::infer::Diarizer;
 use super::model::{DiarizationModel, Notes, Tuned};
@@ -57,6 +57,8 @@ pub(crate) struct Found {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct FoundTurns {
     pub(crate) tuned: Tuned,
+    /// Errors with a collar on the conversations that chose it.
+    pub(crate) development: DiarizationErrors,
     pub(crate) conversations: Vec<ScoredTurns>,
 }
 
@@ -298,7 +300,7 @@ impl Experiment<'_> {
             .par_iter()
             .map(|one| self.extractor.features(ArrayView1::from(&one.samples)))
             .collect::<Result<Vec<Speech>>>()?;
-        let tuned = choose(trained, settings, &tuning, &speech)?;
+        let (tuned, development) = choose(trained, settings, &tuning, &speech)?;
         let kappa = found.development.get(&System::Proposed).map_or(1.0, |calibration| calibration.kappa);
         let model = DiarizationModel {
             speakers: trained.scaled(System::Proposed, kappa)?,
@@ -325,7 +327,7 @@ impl Experiment<'_> {
                 )
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(FoundTurns { tuned, conversations })
+        Ok(FoundTurns { tuned, development, conversations })
     }
 }
 
@@ -351,41 +353,64 @@ fn pooled_segments(
         .collect()
 }
 
-/// The evidence scale and threshold of least errors on development conversations, before resegmentation; of equals the middle threshold.
+/// The evidence scale, threshold and pauses of least errors on development conversations; of equals the middle choice. And these
+/// errors.
 fn choose(
     trained: &Trained,
     settings: &Diarization,
     conversations: &[Conversation],
     speech: &[Speech],
-) -> Result<Tuned> {
-    let base = &trained.proposed;
-    let segments =
-        speech.par_iter().map(|one| Segments::new(base, one, settings)).collect::<Result<Vec<Segments>>>()?;
-    let mut tried: Vec<(Tuned, f64)> = Vec::new();
+) -> Result<(Tuned, DiarizationErrors)> {
+    let models = settings
+        .kappas
+        .iter()
+        .map(|&kappa| trained.scaled(System::Proposed, kappa))
+        .collect::<Result<Vec<SpeakerModel>>>()?;
+    let mut choices = Vec::new();
     for &kappa in &settings.kappas {
-        let model = trained.scaled(System::Proposed, kappa)?;
-        let trees = segments.par_iter().map(|one| one.cluster(&model)).collect::<Result<Vec<_>>>()?;
         for &threshold in &settings.thresholds {
-            let errors = trees
-                .par_iter()
-                .zip(&segments)
-                .zip(conversations)
-                .map(|((tree, segments), truth)| {
-                    let labels = cut(tree, threshold, SpeakerCount::Automatic);
-                    let turns = segments.turns(&labels, settings);
-                    let label = |&(from, to, who): &(usize, usize, usize)| {
-                        Segment::new(seconds(from), seconds(to), who.to_string())
-                    };
-                    let turns: Vec<Segment> = turns.iter().map(label).collect();
-                    Ok(scored(&truth.turns, &turns, COLLAR)?.errors)
-                })
-                .collect::<Result<Vec<DiarizationErrors>>>()?;
-            tried.push((Tuned { kappa, threshold }, errors.into_iter().sum::<DiarizationErrors>().rate()));
+            choices.extend(settings.fills.iter().map(|&fill| Tuned { kappa, threshold, fill }));
         }
     }
-    let least = tried.iter().map(|(_, rate)| *rate).fold(f64::INFINITY, f64::min);
-    let best: Vec<Tuned> = tried.iter().filter(|(_, rate)| *rate <= least).map(|(tuned, _)| *tuned).collect();
-    Ok(best[best.len() / 2])
+    // Errors of one conversation by every choice, in the same order.
+    let of_one = |(truth, speech): (&Conversation, &Speech)| -> Result<Vec<DiarizationErrors>> {
+        let segments = Segments::new(&trained.proposed, speech, settings)?;
+        let by_fill = |model, labels: &[usize]| -> Result<Vec<DiarizationErrors>> {
+            let (turns, _) = segments.resegmented(model, labels, settings)?;
+            let errors =
+                |&fill| Ok(scored(&truth.turns, &named(filled(turns.clone(), fill)), COLLAR)?.errors);
+            settings.fills.iter().map(errors).collect()
+        };
+        // Many scales and thresholds cut a conversation alike.
+        let mut known: HashMap<Vec<usize>, Vec<DiarizationErrors>> = HashMap::new();
+        let mut all = Vec::with_capacity(choices.len());
+        for model in &models {
+            let tree = segments.cluster(model)?;
+            for &threshold in &settings.thresholds {
+                let labels = cut(&tree, threshold, SpeakerCount::Automatic);
+                if !known.contains_key(&labels) {
+                    known.insert(labels.clone(), by_fill(model, &labels)?);
+                }
+                all.extend_from_slice(&known[&labels]);
+            }
+        }
+        Ok(all)
+    };
+    let errors =
+        conversations.par_iter().zip(speech).map(of_one).collect::<Result<Vec<Vec<DiarizationErrors>>>>()?;
+    let tried: Vec<(Tuned, DiarizationErrors)> = choices
+        .into_iter()
+        .enumerate()
+        .map(|(i, tuned)| (tuned, errors.iter().map(|of| of[i]).sum()))
+        .collect();
+    let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
+    let best: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
+    Ok(*best[best.len() / 2])
+}
+
+fn named(turns: Vec<Turn>) -> Vec<Segment> {
+    let named = |(from, to, who): Turn| Segment::new(seconds(from), seconds(to), who.to_string());
+    turns.into_iter().map(named).collect()
 }
 
 fn voices(turns: &[Segment]) -> usize {
@@ -447,7 +472,13 @@ pub(crate) fn score_meetings(
         };
         let listen =
             |speakers| diarizer.diarize(&meeting.path, &DiarizeOptions { speakers, lenient: skip_bad });
-        match listen(SpeakerCount::Automatic) {
+        let heard = if reference.iter().any(|turn| turn.end > turn.start) {
+            listen(SpeakerCount::Automatic)
+        } else {
+            let problem = format!("{} has no turn of any length: nothing to score", meeting.rttm.display());
+            Err(Error::recording(&meeting.path, problem))
+        };
+        match heard {
             Ok(automatic) => {
                 let known = listen(SpeakerCount::Known(voices(reference)))?;
                 let scored = score(

@@ -39,30 +39,39 @@ impl Decision {
         Ok(self.smooth(probabilities, hop)?.into_iter().map(|p| p >= self.threshold).collect())
     }
 
-    /// The threshold and the width of greatest accuracy over songs of probabilities and truths; of equals the one
-    /// nearest to [`Decision::PLAIN`].
+    /// The width of greatest accuracy over songs of probabilities and truths; of the thresholds whose accuracy with it
+    /// is within a standard error of the greatest, the one nearest to one half. The greatest itself would follow the
+    /// chance of a few songs, and a network is surer of the singers it learnt from than of others.
     ///
     /// # Errors
     /// As [`smooth`](Self::smooth).
     pub(crate) fn choose(songs: &[(Vec<f64>, Vec<bool>)], hop: f64) -> Result<Self> {
-        let mut best = (0, Self::PLAIN);
+        let mut best = (0.0, 0.0, Vec::new());
         for median_seconds in WIDTHS {
             let mut smooth = Vec::new();
             for (probabilities, truth) in songs {
                 let candidate = Self { median_seconds, ..Self::PLAIN };
                 smooth.extend(candidate.smooth(probabilities, hop)?.into_iter().zip(truth.iter().copied()));
             }
-            for step in 0..=THRESHOLDS {
+            let accuracies = (0..=THRESHOLDS).map(|step| {
                 // 0.50, 0.49, 0.51, 0.48, ...
                 let away = f64::from(step.div_ceil(2)) / 100.0;
                 let threshold = if step % 2 == 1 { 0.5 - away } else { 0.5 + away };
                 let right = smooth.iter().filter(|(p, truth)| (*p >= threshold) == *truth).count();
-                if right > best.0 {
-                    best = (right, Self { threshold, median_seconds });
-                }
+                (threshold, right as f64 / smooth.len() as f64)
+            });
+            let accuracies: Vec<(f64, f64)> = accuracies.collect();
+            let greatest = accuracies.iter().map(|(_, accuracy)| *accuracy).fold(0.0, f64::max);
+            if greatest > best.0 {
+                best = (greatest, median_seconds, accuracies);
             }
         }
-        Ok(best.1)
+        let (greatest, median_seconds, accuracies) = best;
+        // Moments of one second are one decision: neighbours say the same.
+        let moments: usize = songs.iter().map(|(probabilities, _)| probabilities.len()).sum();
+        let error = (greatest * (1.0 - greatest) / (moments as f64 * hop).max(1.0)).sqrt();
+        let threshold = accuracies.iter().find(|(_, accuracy)| *accuracy >= greatest - error);
+        Ok(threshold.map_or(Self::PLAIN, |&(threshold, _)| Self { threshold, median_seconds }))
     }
 }
 
@@ -96,6 +105,18 @@ mod tests {
         let truth = vec![true, false, true, false];
         let sure: Vec<f64> = truth.iter().map(|&sung| if sung { 0.9 } else { 0.1 }).collect();
         assert_eq!(Decision::choose(&[(sure, truth)], 0.1).unwrap(), Decision::PLAIN);
+        // Of 300 seconds 12 are beyond help, so that a standard error is 3.4; `count` more need a threshold over 0.85.
+        let song = |count: usize| -> Vec<(Vec<f64>, Vec<bool>)> {
+            let unsung = |second: usize| match second {
+                0..12 => 0.97,
+                _ if second < 12 + count => 0.85,
+                _ => 0.1,
+            };
+            let probabilities = (0..300).map(|i| if i % 2 == 0 { 0.95 } else { unsung(i / 2) }).collect();
+            vec![(probabilities, (0..300).map(|i| i % 2 == 0).collect())]
+        };
+        assert_eq!(Decision::choose(&song(2), 1.0).unwrap(), Decision::PLAIN, "two seconds are chance");
+        assert!(Decision::choose(&song(12), 1.0).unwrap().threshold > 0.85, "twelve are not");
         assert_eq!(Decision::PLAIN.decide(&[0.5, 0.49], 0.1).unwrap(), [true, false]);
     }
 }

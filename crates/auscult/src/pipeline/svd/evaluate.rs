@@ -56,7 +56,7 @@ pub fn evaluate(run: &Run, options: &EvaluateOptions, observer: &mut dyn Observe
     let hop = HOP as f64 / rate;
     let mut moments = Moments::default();
     for (index, Scored { truth, probabilities, .. }) in scored.iter().enumerate() {
-        moments.add((0, index), truth.clone(), probabilities.clone(), model.decision(), hop)?;
+        moments.add((0, 0), index, truth.clone(), probabilities.clone(), model.decision(), hop)?;
     }
     let metrics = Metrics {
         pipeline: super::NAME.into(),

@@ -27,6 +27,17 @@ pub(crate) struct Preparation {
     pub(crate) decision: Decision,
 }
 
+impl Preparation {
+    /// Whether songs prepared so have the shape that the network takes, and the decision is one.
+    fn fits(&self, classifier: &Classifier) -> bool {
+        let shape = self.window.shape(classifier.network(), self.front_end);
+        classifier.input_shape() == shape
+            && classifier.classes().len() == 2
+            && self.scaling.fits(self.front_end.width())
+            && (0.0..=60.0).contains(&self.decision.median_seconds)
+    }
+}
+
 /// A singing detector: features in, probability of singing out.
 #[derive(Debug)]
 pub struct SvdModel {
@@ -58,7 +69,13 @@ impl SvdModel {
     pub fn load(stem: &Path, device: Device) -> Result<Self> {
         let context = format!("the model {}", stem.display());
         let (classifier, metadata) = Classifier::load(stem, device).map_err(Error::part(context.clone()))?;
-        let preparation = serde_json::from_value(metadata).map_err(Error::part(context))?;
+        let preparation: Preparation =
+            serde_json::from_value(metadata).map_err(Error::part(context.clone()))?;
+        if !preparation.fits(&classifier) {
+            return Err(Error::Data(format!(
+                "{context}: its parts do not fit each other; train the model again"
+            )));
+        }
         Ok(Self { classifier, preparation })
     }
 

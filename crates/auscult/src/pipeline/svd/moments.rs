@@ -18,8 +18,8 @@ const STRETCH_SECONDS: f64 = 10.0;
 /// Moments of one model, in a fixed order. A song that several seeds test stands here as often.
 #[derive(Default)]
 pub(crate) struct Moments {
-    /// Which training the probability is of: those of two are not on one scale.
-    pub(crate) training: Vec<usize>,
+    /// Seed and split of the training the probability is of: those of two are not on one scale.
+    pub(crate) training: Vec<(usize, usize)>,
     pub(crate) song: Vec<usize>,
     /// Song and stretch of ten seconds: intervals draw stretches, not moments.
     pub(crate) group: Vec<usize>,
@@ -39,7 +39,8 @@ impl Moments {
     /// Where the song has none.
     pub(crate) fn add(
         &mut self,
-        (training, song): (usize, usize),
+        training: (usize, usize),
+        song: usize,
         truth: Vec<bool>,
         probabilities: Vec<f64>,
         decision: Decision,
@@ -63,21 +64,22 @@ impl Moments {
         (0..self.truth.len()).filter(|&moment| keep(moment)).collect()
     }
 
-    /// Area under the ROC curve of the smoothed probabilities, the mean over trainings; NaN where `moments` are all
-    /// sung or not at all.
+    /// Area under the ROC curve of the smoothed probabilities, the mean over the trainings that were tested on both
+    /// classes; NaN where none was.
     pub(crate) fn auc(&self, moments: &[usize]) -> f64 {
         self.auc_of(&self.smooth, moments)
     }
 
     fn auc_of(&self, probabilities: &[f64], moments: &[usize]) -> f64 {
-        let mut by_training: BTreeMap<usize, (Vec<bool>, Vec<f64>)> = BTreeMap::new();
+        let mut by_training: BTreeMap<(usize, usize), (Vec<bool>, Vec<f64>)> = BTreeMap::new();
         for &moment in moments {
             let (truth, scores) = by_training.entry(self.training[moment]).or_default();
             truth.push(self.truth[moment]);
             scores.push(probabilities[moment]);
         }
-        let aucs = by_training.values().map(|(truth, scores)| roc_auc(truth, scores).unwrap_or(f64::NAN));
-        aucs.sum::<f64>() / by_training.len() as f64
+        let aucs = by_training.values().filter_map(|(truth, scores)| roc_auc(truth, scores).ok());
+        let aucs: Vec<f64> = aucs.collect();
+        aucs.iter().sum::<f64>() / aucs.len() as f64
     }
 
     /// Share decided rightly.
@@ -145,9 +147,9 @@ mod tests {
 
     fn moments(songs: &[(usize, &[bool], &[f64])]) -> Moments {
         let mut moments = Moments::default();
-        for (training, truth, probabilities) in songs {
+        for (split, truth, probabilities) in songs {
             moments
-                .add((*training, 0), truth.to_vec(), probabilities.to_vec(), Decision::PLAIN, 5.0)
+                .add((0, *split), 0, truth.to_vec(), probabilities.to_vec(), Decision::PLAIN, 5.0)
                 .unwrap();
         }
         moments
@@ -159,6 +161,8 @@ mod tests {
         let both = moments(&[(0, &[true, false], &[0.9, 0.8]), (1, &[true, false], &[0.2, 0.1])]);
         assert_eq!(both.auc(&[0, 1, 2, 3]), 1.0);
         assert_eq!(both.accuracy(&[0, 1, 2, 3]), 0.5);
+        assert_eq!(both.auc(&[0, 1, 2]), 1.0, "the second is left with one class");
+        assert!(both.auc(&[0, 2]).is_nan());
         assert_eq!(both.group, [0, 0, 0, 0], "stretches of ten seconds");
     }
 

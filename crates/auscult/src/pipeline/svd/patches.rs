@@ -41,6 +41,11 @@ pub struct Scaling {
 }
 
 impl Scaling {
+    /// Whether it is for features of this width: a damaged file may be for none at all.
+    pub(super) fn fits(&self, width: usize) -> bool {
+        self.mean.len() == width && self.deviation.len() == width
+    }
+
     /// Fits on the frames of training songs.
     #[must_use]
     pub fn fit<'a>(songs: impl Iterator<Item = ArrayView2<'a, f32>>) -> Self {

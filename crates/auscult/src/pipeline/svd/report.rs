@@ -169,7 +169,7 @@ fn depths(results: &Results, recipe: &Recipe) -> Option<String> {
             match &contender.network {
                 auscult_models_tch::Network::SeResNet(params) if params.width == 64 => {
                     let accuracy = score.metrics.get("accuracy")?.value;
-                    Some((f64::log2(params.depth as f64), accuracy, score.model.clone()))
+                    Some((f64::log2(params.depth as f64), accuracy, params.depth.to_string()))
                 }
                 _ => None,
             }

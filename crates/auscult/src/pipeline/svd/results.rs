@@ -92,7 +92,7 @@ fn moments(parts: &[&Predictions], recipe: &Recipe, data: &Dataset, majority: bo
                 true => (vec![part.sung_in_training; truth.len()], Decision::PLAIN),
                 false => (of_song.probabilities(), part.decision),
             };
-            moments.add((seed, of_song.song), truth, probabilities, decision, seconds)?;
+            moments.add((seed, part.split), of_song.song, truth, probabilities, decision, seconds)?;
         }
     }
     Ok(moments)
@@ -162,10 +162,10 @@ pub(crate) fn summarise(recipe: &Recipe, data: &Dataset, predictions: &[Predicti
 }
 
 fn score(model: &str, parts: &[&Predictions], pool: &Moments, data: &Dataset) -> Result<Score> {
-    let seeds: BTreeSet<usize> = pool.training.iter().copied().collect();
+    let seeds: BTreeSet<usize> = pool.training.iter().map(|training| training.0).collect();
     let songs: BTreeSet<usize> = pool.song.iter().copied().collect();
     let per_seed = seeds.iter().map(|&seed| {
-        let moments = pool.select(|moment| pool.training[moment] == seed);
+        let moments = pool.select(|moment| pool.training[moment].0 == seed);
         (pool.auc(&moments), pool.accuracy(&moments))
     });
     let per_song = songs.iter().map(|&song| {

@@ -1,0 +1,4 @@
+//! Feeds the reader of `auscult_fuzz::rttm`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| auscult_fuzz::Reader::named("rttm").fuzz(bytes));

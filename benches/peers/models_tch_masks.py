@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT / "crates/models-tch/tests/golden"))
 import generate as nets  # noqa: E402
 
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-ROUNDS, STEPS = 3, 3
+# Ours begins with a fresh heap in every round: the first steps pay for its pages.
+ROUNDS, STEPS = 2, 8
 
 
 def theirs(module, patch, batch):

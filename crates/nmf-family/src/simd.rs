@@ -220,9 +220,7 @@ fn vectors<T: Real, S: Simd, const VECTORS: usize>(values: &[T], start: usize) -
     let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
     let from = T::lanes::<S>(&values[start..start + VECTORS * lanes]).0;
     let mut vectors = [from[0]; VECTORS];
-    for v in 1..VECTORS {
-        vectors[v] = from[v];
-    }
+    vectors[1..].copy_from_slice(&from[1..VECTORS]);
     vectors
 }
 
@@ -234,9 +232,7 @@ fn put<T: Real, S: Simd, const VECTORS: usize>(
 ) {
     let lanes = size_of::<T::Lanes<S>>() / size_of::<T>();
     let to = T::lanes_mut::<S>(&mut values[start..start + VECTORS * lanes]).0;
-    for v in 0..VECTORS {
-        to[v] = vectors[v];
-    }
+    to[..VECTORS].copy_from_slice(&vectors);
 }
 
 impl<T: Real> Sink<T> for Store<'_, T> {

@@ -27,8 +27,6 @@ const LEAST_SEGMENT: usize = 20;
 /// Speech cut into segments of, it is hoped, one speaker each.
 pub(crate) struct Segments<'a> {
     speech: &'a Speech,
-    /// First frame and the one after the last.
-    spans: Vec<(usize, usize)>,
     statistics: Vec<Statistics>,
 }
 
@@ -63,7 +61,7 @@ impl<'a> Segments<'a> {
             .map(|&(from, to)| model.statistics(speech.features.slice(s![from..to, ..])))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
-        Ok(Self { speech, spans, statistics })
+        Ok(Self { speech, statistics })
     }
 
     /// The clustering of the segments by the comparison, evidence scaled as the model says.

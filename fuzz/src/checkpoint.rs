@@ -80,10 +80,10 @@ pub(crate) fn read(folder: &Path, bytes: &[u8]) {
     if !folder.join("run.json").exists() {
         crate::lay(folder, "run.json", RUN.as_bytes());
     }
-    if let Ok(run) = Run::open_folder(folder) {
-        if let Ok(diarizer) = speakers::DiarizationModel::of_run(&run).and_then(speakers::Diarizer::new) {
-            let _ = diarizer.diarize(&sound, &speakers::DiarizeOptions::default());
-        }
+    if let Ok(run) = Run::open_folder(folder)
+        && let Ok(diarizer) = speakers::DiarizationModel::of_run(&run).and_then(speakers::Diarizer::new)
+    {
+        let _ = diarizer.diarize(&sound, &speakers::DiarizeOptions::default());
     }
     if let Ok(monitor) = asd::Monitor::load(folder) {
         let _ = monitor.file(&sound);

@@ -20,7 +20,7 @@ pub(crate) fn read(folder: &Path, bytes: &[u8]) {
             let _ = song.labels.frames(10.0, 1000);
         }
     }
-    let _ = separation::analyse_listening(folder, &[path.clone()]);
+    let _ = separation::analyse_listening(folder, std::slice::from_ref(&path));
     if let Ok(table) = xtask::manifest::read(&path) {
         for (_, row) in &table.rows {
             let _ = xtask::manifest::filled("{path}/{song}.wav", row);

@@ -128,14 +128,15 @@ fn sounds(table: &mut Table) {
 }
 
 fn turns(table: &mut Table) {
-    let mut rttm = |what: &str, text: &[u8]| table.tried("RTTM", what, "a.rttm", text, read_rttm);
+    let mut rttm =
+        |what: &str, text: &[u8]| table.tried("RTTM", what, "a.rttm", text, |path| read_rttm(path));
     rttm("half a line", b"SPEAKER a 1 0.0 1.0 <NA>\n");
     rttm("a time that is none", b"SPEAKER a 1 soon 1.0 <NA> <NA> x <NA> <NA>\n");
     rttm("NaN seconds", b"SPEAKER a 1 NaN 1.0 <NA> <NA> x <NA> <NA>\n");
     rttm("a negative duration", b"SPEAKER a 1 0.0 -1.0 <NA> <NA> x <NA> <NA>\n");
     rttm("a turn that ends beyond all numbers", b"SPEAKER a 1 1e308 1e308 <NA> <NA> x <NA> <NA>\n");
     rttm("bytes that are no text", b"SPEAKER \xff\xfe 1 0.0\n");
-    table.tried("UEM", "an end before its start", "a.uem", b"a 1 2.0 1.0\n", read_uem);
+    table.tried("UEM", "an end before its start", "a.uem", b"a 1 2.0 1.0\n", |path| read_uem(path));
 }
 
 fn tables(table: &mut Table) {

@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn products_match_the_definition() {
         for (rows, depth, columns) in
-            [(4, 1, 4), (8, 7, 20), (12, 33, 8), (4, 0, 12), (20, 64, 61), (36, 20, 257)]
+            [(4_usize, 1_usize, 4_usize), (8, 7, 20), (12, 33, 8), (4, 0, 12), (20, 64, 61), (36, 20, 257)]
         {
             let width = columns.next_multiple_of(8);
             let (a, b) = (numbers(rows * depth, 1), numbers(depth * width, 2));

@@ -179,7 +179,7 @@ impl<'a> Typist<'a> {
         match words[..] {
             ["cargo", "xtask", ref rest @ ..] => {
                 let begins = |short: &&str| rest.join(" ").starts_with(*short);
-                if ONLY_READ.iter().any(|short| begins(short)) {
+                if ONLY_READ.iter().any(begins) {
                     Cli::try_parse_from(std::iter::once("cargo xtask").chain(rest.iter().copied()))
                         .map_err(|error| Stop::Usage(error.to_string()))?;
                     return Ok("read");

@@ -168,23 +168,32 @@ impl Run {
         })
     }
 
-    /// `stages.json`: what was worked on, and for how many seconds, in the order it was done.
+    /// `stages.jsonl`: what was worked on, and for how many seconds, in the order it was done.
     ///
     /// # Errors
     /// [`Error::Io`] where it cannot be read.
     pub fn stages(&self) -> Result<Vec<(String, f64)>> {
-        Ok(files::read_json(&self.path("stages.json"))?.unwrap_or_default())
+        let path = self.path("stages.jsonl");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        let stages = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        stages.map_err(Error::part(path.display().to_string()))
     }
 
-    /// Adds stages to `stages.json`. An interrupted run's are added when it is finished by a later process: what was cut
-    /// short is not among them.
+    /// Adds stages to `stages.jsonl`. A run that was interrupted lacks those of the process that did not live to add them.
     ///
     /// # Errors
     /// [`Error::Io`] where it cannot be written.
     pub fn add_stages(&self, stages: &[(String, f64)]) -> Result<()> {
-        let mut all = self.stages()?;
-        all.extend_from_slice(stages);
-        files::write_json(&self.path("stages.json"), &all)
+        let mut text = String::new();
+        for stage in self.stages()?.iter().chain(stages) {
+            text += &serde_json::to_string(stage).map_err(Error::part("stages.jsonl"))?;
+            text.push('\n');
+        }
+        files::write(&self.path("stages.jsonl"), text)
     }
 
     /// Finished jobs count recordings by their place among the usable ones, so that a run can only go on with the very
@@ -269,6 +278,16 @@ mod tests {
         assert!(error.contains("a `birds` run"), "{error}");
         let error = Run::open(runs.path(), "svd", Path::new("latest")).unwrap_err().to_string();
         assert!(error.contains("no run here"), "{error}");
+    }
+
+    #[test]
+    fn stages_add_up() {
+        let runs = tempfile::tempdir().unwrap();
+        let run = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
+        assert_eq!(run.stages().unwrap(), []);
+        run.add_stages(&[("features".into(), 1.5)]).unwrap();
+        run.add_stages(&[("training".into(), 2.0)]).unwrap();
+        assert_eq!(run.stages().unwrap(), [("features".to_owned(), 1.5), ("training".to_owned(), 2.0)]);
     }
 
     #[test]

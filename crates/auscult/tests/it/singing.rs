@@ -18,7 +18,7 @@ fn an_svd_run_folder_holds_what_the_documentation_says() {
     let found = files(&run);
     let top: Vec<&str> = found.keys().map(String::as_str).filter(|name| !name.contains('/')).collect();
     let mut expected = vec!["metrics.json", "model.json", "model.safetensors", "predictions.csv"];
-    expected.extend(["recipe.toml", "results.json", "run.json"]);
+    expected.extend(["recipe.toml", "results.json", "run.json", "stages.jsonl"]);
     assert_eq!(top, expected);
     // (1 fold of artists + 2 of songs) x 2 networks.
     assert_eq!(found.keys().filter(|name| name.ends_with("predictions.json")).count(), 6);

@@ -8,7 +8,7 @@ fn a_run_folder_holds_what_the_documentation_says() {
     let found = files(&run);
     let top: Vec<&str> = found.keys().map(String::as_str).filter(|name| !name.contains('/')).collect();
     let mut expected = vec!["metrics.json", "model.json", "model.safetensors", "predictions.csv"];
-    expected.extend(["recipe.toml", "results.json", "run.json"]);
+    expected.extend(["recipe.toml", "results.json", "run.json", "stages.jsonl"]);
     assert_eq!(top, expected);
 
     // (2 shuffle splits + 2 folds) x 2 networks and 3 baselines, and the final fit.

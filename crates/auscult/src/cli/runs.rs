@@ -105,13 +105,16 @@ pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<()> {
         skip_bad: arguments.skip_bad,
     };
     let mut progress = Progress::new();
+    let began = std::time::SystemTime::now();
     let run = match &arguments.resume {
         Some(run) => {
             pipeline.resume(&open_run(&compute.runs, pipeline.name(), run)?, &options, &mut progress)?
         }
         None => pipeline.train(&choice, &options, &mut progress)?,
     };
-    if !progress.stages().is_empty() {
+    // A run that was complete before is left as it was.
+    let results = std::fs::metadata(run.path("results.json")).and_then(|results| results.modified());
+    if results.is_ok_and(|written| written >= began) {
         run.add_stages(progress.stages())?;
     }
     let text = if arguments.json {

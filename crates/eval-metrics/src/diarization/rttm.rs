@@ -49,7 +49,7 @@ pub fn parse_rttm(text: &str, path: impl AsRef<Path>) -> Result<Recordings> {
             return Err(fail(format!("duration {duration} is negative")));
         }
         if !(start + duration).is_finite() {
-            return Err(fail(format!("a turn of {duration} s from {start} s has no end")));
+            return Err(fail(format!("a turn of {duration:e} s from {start:e} s has no end")));
         }
         let turns = recordings.entry(file.to_owned()).or_default();
         turns.push(Segment::new(start, start + duration, speaker));

@@ -67,10 +67,9 @@ impl<T: Real> Bin<T> {
         self.load(signal, scale);
         self.iterate(params, mask);
         let (channels, stride) = (self.stack.past.channels, self.stack.stride());
-        for (t, frame) in signal.chunks_exact_mut(channels).enumerate() {
-            for (m, value) in frame.iter_mut().enumerate() {
-                *value = self.output.get(m * stride + t) / scale;
-            }
+        for (index, value) in signal.iter_mut().enumerate() {
+            let (t, m) = (index / channels, index % channels);
+            *value = self.output.get(m * stride + t) / scale;
         }
     }
 
@@ -83,10 +82,9 @@ impl<T: Real> Bin<T> {
     pub(crate) fn load(&mut self, signal: &[Complex<T>], scale: T) {
         self.stack.load(signal, scale);
         let (channels, stride) = (self.stack.past.channels, self.stack.stride());
-        for (t, frame) in signal.chunks_exact(channels).enumerate() {
-            for (m, &value) in frame.iter().enumerate() {
-                self.output.set(m * stride + t, value * scale);
-            }
+        for (index, &value) in signal.iter().enumerate() {
+            let (t, m) = (index / channels, index % channels);
+            self.output.set(m * stride + t, value * scale);
         }
     }
 

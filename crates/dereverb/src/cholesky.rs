@@ -1,7 +1,5 @@
 //! R = L Lᴴ for Hermitian positive definite R, and the solution of R G = B from it.
 
-use pulp::Arch;
-
 use crate::Real;
 use crate::planar::Planar;
 use crate::product::{Product, ROWS, Rows};
@@ -54,14 +52,13 @@ impl<T: Real> Cholesky<T> {
                     return false;
                 }
                 let root = pivot.sqrt();
-                let inverse = root.recip();
                 matrix.set(k * width + k, root.into());
                 for i in k + 1..n {
                     let mut entry = matrix.get(i * width + k);
                     for p in start..k {
                         entry -= matrix.get(i * width + p) * matrix.get(k * width + p).conj();
                     }
-                    matrix.set(i * width + k, entry * inverse);
+                    matrix.set(i * width + k, entry / root);
                 }
             }
             self.update_rest(matrix, start, end);
@@ -109,53 +106,38 @@ impl<T: Real> Cholesky<T> {
     /// Overwrites B, `columns` wide, by the solution of L Lᴴ G = B. `factor` comes from [`Self::factor`].
     pub(crate) fn solve(&self, factor: &Planar<T>, b: &mut Planar<T>, columns: usize) {
         let (n, width) = (self.order, self.width);
-        // compiled for the vectors of this processor
-        Arch::new().dispatch(|| {
-            for i in 0..n {
-                for j in 0..i {
-                    let l = factor.get(i * width + j);
-                    subtract_multiple(b, i * columns, j * columns, columns, l.re, l.im);
-                }
-                scale(b, i * columns, columns, factor.re[i * width + i].recip());
+        for i in 0..n {
+            for j in 0..i {
+                let l = factor.get(i * width + j);
+                subtract_multiple(b, i * columns, j * columns, columns, l.re, l.im);
             }
-            for i in (0..n).rev() {
-                scale(b, i * columns, columns, factor.re[i * width + i].recip());
-                for j in 0..i {
-                    let l = factor.get(i * width + j);
-                    subtract_multiple(b, j * columns, i * columns, columns, l.re, -l.im);
-                }
+            divide(b, i * columns, columns, factor.re[i * width + i]);
+        }
+        for i in (0..n).rev() {
+            divide(b, i * columns, columns, factor.re[i * width + i]);
+            for j in 0..i {
+                let l = factor.get(i * width + j);
+                subtract_multiple(b, j * columns, i * columns, columns, l.re, -l.im);
             }
-        });
+        }
     }
 }
 
 /// b[target..] -= (re + i im) b[source..], over `len` entries.
 #[inline(always)]
 fn subtract_multiple<T: Real>(b: &mut Planar<T>, target: usize, source: usize, len: usize, re: T, im: T) {
-    let (to_re, from_re) = apart(&mut b.re, target, source, len);
-    let (to_im, from_im) = apart(&mut b.im, target, source, len);
     for c in 0..len {
-        to_re[c] -= re * from_re[c] - im * from_im[c];
-        to_im[c] -= re * from_im[c] + im * from_re[c];
+        let (b_re, b_im) = (b.re[source + c], b.im[source + c]);
+        b.re[target + c] -= re * b_re - im * b_im;
+        b.im[target + c] -= re * b_im + im * b_re;
     }
 }
 
-/// Two stretches of `len` values that do not overlap, the first to write to.
-#[inline(always)]
-fn apart<T>(values: &mut [T], target: usize, source: usize, len: usize) -> (&mut [T], &[T]) {
-    if target > source {
-        let (before, after) = values.split_at_mut(target);
-        (&mut after[..len], &before[source..source + len])
-    } else {
-        let (before, after) = values.split_at_mut(source);
-        (&mut before[target..target + len], &after[..len])
+fn divide<T: Real>(b: &mut Planar<T>, start: usize, len: usize, divisor: T) {
+    for c in start..start + len {
+        b.re[c] /= divisor;
+        b.im[c] /= divisor;
     }
-}
-
-#[inline(always)]
-fn scale<T: Real>(b: &mut Planar<T>, start: usize, len: usize, factor: T) {
-    b.re[start..start + len].iter_mut().for_each(|value| *value *= factor);
-    b.im[start..start + len].iter_mut().for_each(|value| *value *= factor);
 }
 
 #[cfg(test)]

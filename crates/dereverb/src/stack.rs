@@ -64,11 +64,10 @@ impl<T: Real> Stack<T> {
     pub(crate) fn load(&mut self, signal: &[Complex<T>], scale: T) {
         let (lead, channels) = (self.past.lead(), self.past.channels);
         let stride = lead + self.frames + MAX_LANES;
-        for (t, frame) in signal.chunks_exact(channels).enumerate() {
-            for (m, &value) in frame.iter().enumerate() {
-                self.by_frame.set((lead + t) * channels + m, value * scale);
-                self.by_channel.set(m * stride + lead + t, value * scale);
-            }
+        for (index, &value) in signal.iter().enumerate() {
+            let (t, m) = (index / channels, index % channels);
+            self.by_frame.set(lead * channels + index, value * scale);
+            self.by_channel.set(m * stride + lead + t, value * scale);
         }
     }
 

@@ -238,19 +238,15 @@ impl Wpe {
             let bins = input.len_of(Axis(2));
             let size = frames * channels;
             // [channel, frame, bin] -> [bin][frame][channel]
-            for (m, channel) in input.outer_iter().enumerate() {
-                for (t, row) in channel.outer_iter().enumerate() {
-                    row.iter().enumerate().for_each(|(f, &x)| staged[f * size + t * channels + m] = x);
-                }
+            for ((m, t, f), &value) in input.indexed_iter() {
+                staged[f * size + t * channels + m] = value;
             }
             for (f, staged) in staged.chunks_exact_mut(size).take(bins).enumerate() {
                 let mask = mask.as_ref().map(|mask| mask.column(group * GROUP + f));
                 bin.dereverberate(&self.params, staged, mask);
             }
-            for (m, mut channel) in output.outer_iter_mut().enumerate() {
-                for (t, mut row) in channel.outer_iter_mut().enumerate() {
-                    row.iter_mut().enumerate().for_each(|(f, y)| *y = staged[f * size + t * channels + m]);
-                }
+            for ((m, t, f), value) in output.indexed_iter_mut() {
+                *value = staged[f * size + t * channels + m];
             }
         });
         Ok(())

@@ -67,7 +67,9 @@ pub(crate) fn rewritten_by_formula(folder: &Path, fc_scale: f32) -> PathBuf {
             let inputs: usize = shape[1..].iter().product();
             let scale = if shape.len() > 1 { (6.0 / inputs as f64).sqrt() as f32 } else { 0.1 };
             let scale = if *name == "fc.weight" { scale * fc_scale } else { scale };
-            let bytes = numbers.iter().flat_map(|number| (number * scale + shift).to_le_bytes());
+            // what a bottleneck adds, or rounding errors grow from block to block
+            let calm = if name.starts_with("layer") && name.ends_with("bn3.weight") { 0.1 } else { 1.0 };
+            let bytes = numbers.iter().flat_map(|number| (calm * (number * scale + shift)).to_le_bytes());
             (*name, shape, bytes.collect())
         })
         .collect();

@@ -127,6 +127,14 @@ def networks():
     yield {"kind": "bi_lstm"}, BiLstm(), [218, 80]
 
 
+def calm(module):
+    """Sixteen bottlenecks of the formula's weights make rounding errors as large as the logits: each then adds a tenth."""
+    with torch.no_grad():
+        for name, tensor in module.named_parameters():
+            if name.startswith("layer") and name.endswith("bn3.weight"):
+                tensor *= 0.1
+
+
 # Deeper networks hold the same blocks, and take their time.
 COMPARED = {14, 34, 50}
 
@@ -139,6 +147,7 @@ if __name__ == "__main__":
             continue
         module.eval()
         common.set_by_formula(module)
+        calm(module)
         inputs = torch.from_numpy(common.formula([2, *shape], 0.5))
         fc_scale = 1.0
         with torch.no_grad():

@@ -104,7 +104,10 @@ impl Told {
             path: run.folder().into(),
             problem: format!("no report is known for `{name}` runs"),
         })?;
-        let metrics: Option<Metrics> = files::read_json(&run.path("metrics.json"))?;
+        // A later evaluation on other recordings has its own figures there: they are no answer of this run's.
+        let written = |name: &str| std::fs::metadata(run.path(name)).and_then(|file| file.modified()).ok();
+        let own = written("metrics.json") <= written("results.json");
+        let metrics: Option<Metrics> = if own { files::read_json(&run.path("metrics.json"))? } else { None };
         let figure = |key: &str| metrics.as_ref()?.metrics.get(key).copied();
         let headline = pipeline.headline().iter();
         let headline = headline.filter_map(|(key, called)| Some((*called, figure(key)?))).collect();
@@ -122,6 +125,9 @@ fn at_a_glance(told: &[Told]) -> Markup {
         div.scroll { table {
             tr { th { "question" } th { "figure" } th.n { "value" } th.n { "95 % interval" } th.n { "minutes" } }
             @for told in told {
+                @if told.headline.is_empty() {
+                    tr { td { a href={ "#" (told.pipeline.name()) } { (told.pipeline.question()) } } td { "see there" } td; td; td; }
+                }
                 @for (index, (called, figure)) in told.headline.iter().enumerate() {
                     tr {
                         td { @if index == 0 { a href={ "#" (told.pipeline.name()) } { (told.pipeline.question()) } } }

@@ -153,13 +153,9 @@ impl<'a> Typist<'a> {
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }
-        let mut links = vec![("target/release/auscult", auscult.program().to_owned())];
-        let stand_ins = stand_ins.into_iter();
-        let mut before = Vec::new();
-        for StandIns { before: commands, links: named } in stand_ins {
-            links.extend(named.iter().map(|(name, file)| (name.as_str(), workspace.path(file))));
-            before.extend(commands);
-        }
+        let named = stand_ins.iter().flat_map(|stand_ins| &stand_ins.links);
+        let named = named.map(|(name, file)| (name.as_str(), workspace.path(file)));
+        let links = [("target/release/auscult", auscult.program().to_owned())].into_iter().chain(named);
         for (name, file) in links {
             ensure!(file.exists(), "{STAND_INS}: there is no {}", file.display());
             let link = folder.join(name);
@@ -167,7 +163,7 @@ impl<'a> Typist<'a> {
             symlink(&file, &link).with_context(|| format!("cannot link {}", link.display()))?;
         }
         let typist = Self { workspace, auscult, folder };
-        for command in before {
+        for command in stand_ins.iter().flat_map(|stand_ins| &stand_ins.before) {
             typist.shell(command).with_context(|| format!("{STAND_INS}: {command}"))?;
         }
         Ok(typist)

@@ -294,7 +294,7 @@ impl Monitor {
                 ),
             ));
         }
-        // Segments as `segments` cuts them, with no more of the recording in memory than the next two.
+        // No more of the recording is in memory than the next two segments, which is as far as `next_segment` must see.
         let (length, mut position, mut ended) = (self.segment_samples().max(1), 0, false);
         let mut ahead: Array2<f32> = Array2::zeros((self.card.channels, 0));
         let mut running = None;
@@ -314,8 +314,7 @@ impl Monitor {
                 let problem = format!("too short: {} samples, where a vector needs {least}", ahead.ncols());
                 return Err(Error::recording(path, problem));
             }
-            let last = ended && 2 * ahead.ncols() < 3 * length;
-            let count = if last { ahead.ncols() } else { length.min(ahead.ncols()) };
+            let count = next_segment(ahead.ncols(), length);
             let at = position as f64 / f64::from(self.sample_rate());
             let verdict =
                 self.segment(ahead.slice(s![.., ..count]), at, running).map_err(|error| name(error, path))?;
@@ -424,17 +423,19 @@ struct Segment {
 /// A recording in pieces; a last one under half the length joins the one before.
 fn segments(samples: usize, seconds: f64, rate: u32) -> Vec<Segment> {
     let length = ((seconds * f64::from(rate)) as usize).max(1);
-    let mut starts: Vec<usize> = (0..samples).step_by(length).collect();
-    let rest = samples % length;
-    if starts.len() > 1 && rest > 0 && 2 * rest < length {
-        starts.pop();
+    let mut segments = Vec::new();
+    let mut start = 0;
+    while start < samples {
+        let count = next_segment(samples - start, length);
+        segments.push(Segment { range: start..start + count, whole: count >= length });
+        start += count;
     }
-    let ends = starts.iter().skip(1).copied().chain([samples]).collect::<Vec<_>>();
-    starts
-        .into_iter()
-        .zip(ends)
-        .map(|(start, end)| Segment { range: start..end, whole: end - start >= length })
-        .collect()
+    segments
+}
+
+/// Samples of the next segment where `left` are left: less than half a segment joins the one before, and is one only alone.
+fn next_segment(left: usize, length: usize) -> usize {
+    if 2 * left < 3 * length { left } else { length.min(left) }
 }
 
 fn score_of(ensemble: &Ensemble, errors: &Errors) -> f64 {

@@ -9,8 +9,9 @@ use crate::activations::Atoms;
 use crate::error::{Result, check_matrix, check_parameter};
 use crate::extraction::{Extraction, extract, positive, prepare};
 use crate::rows::{Block, BlockMut, Rows};
-use crate::simd::{dot, vectorised};
+use crate::simd::{TILE_ROWS, dispatch};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+use pulp::{Simd, WithSimd};
 
 /// How each atom's activation is found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,116 +76,192 @@ pub fn nmu<T: Real>(x: ArrayView2<T>, w: ArrayView2<T>, solver: NmuSolver) -> Re
 
 pub(crate) fn extract_prepared<T: Real>(x: &Rows<T>, atoms: &Atoms<T>, solver: NmuSolver) -> Extraction<T> {
     let h = Rows::zeros(x.rows(), atoms.by_atom.rows());
-    let scratch = || vec![T::zero(); x.view().width];
-    extract(x, h, scratch, |multiplier: &mut Vec<T>, x: Block<T>, h: BlockMut<T>, r: BlockMut<T>| {
+    let multipliers = || Rows::zeros(TILE_ROWS, x.columns());
+    extract(x, h, multipliers, |multipliers: &mut Rows<T>, x: Block<T>, h: BlockMut<T>, r: BlockMut<T>| {
         r.data.copy_from_slice(x.data);
-        let frames = r.data.chunks_exact_mut(r.width).zip(h.data.chunks_exact_mut(h.width));
-        for (rest, h) in frames {
-            for (atom, h) in h[..atoms.by_atom.rows()].iter_mut().enumerate() {
-                let w = atoms.by_atom.row(atom);
-                let energy = atoms.gram.row(atom)[atom];
-                if energy > T::zero() {
-                    *h = activation(&rest[..w.len()], w, energy, solver, &mut multiplier[..w.len()]);
-                    take(rest, w, *h);
-                }
-            }
+        let tiles =
+            r.data.chunks_exact_mut(TILE_ROWS * r.width).zip(h.data.chunks_exact_mut(TILE_ROWS * h.width));
+        for (rest, h) in tiles {
+            dispatch(Tile { rest, h, multipliers: multipliers.data_mut(), atoms, solver });
         }
         Vec::new()
     })
 }
 
-/// x <- S(x - w h).
-fn take<T: Real>(x: &mut [T], w: &[T], h: T) {
-    vectorised(|| x.iter_mut().zip(w).for_each(|(x, &w)| *x = positive(*x - w * h)));
+/// Four frames through all atoms, side by side because each has to wait for its own sums. Rows are whole vectors;
+/// the zeros behind the last bin stay zeros throughout.
+struct Tile<'a, T> {
+    /// What of the frames is not yet explained.
+    rest: &'a mut [T],
+    h: &'a mut [T],
+    /// Work space as large as `rest`.
+    multipliers: &'a mut [T],
+    atoms: &'a Atoms<T>,
+    solver: NmuSolver,
 }
 
-/// The activation of one atom in one frame. `multiplier` is work space of the frame's length.
-fn activation<T: Real>(x: &[T], w: &[T], energy: T, solver: NmuSolver, multiplier: &mut [T]) -> T {
-    match solver {
-        NmuSolver::Exact => {
-            let ratios = x.iter().zip(w).filter(|(_, w)| **w > T::zero()).map(|(&x, &w)| x / w);
-            ratios.fold(T::infinity(), T::min)
-        }
-        NmuSolver::TepperSapiro { iterations, tolerance, sigma } => {
-            let shrink = T::of(sigma / (1.0 + sigma));
-            let mut h = dot(w, x) / energy;
-            // The start has R = S(x - w h) and no multiplier yet.
-            let mut correlation = vectorised(|| lanes_sum(x, w, |x, w| w * (x - positive(x - w * h))));
-            multiplier.fill(T::zero());
-            for _ in 0..iterations {
-                let before = h;
-                h = positive(correlation / energy);
-                correlation = vectorised(|| tepper_sapiro_step(x, w, h, shrink, multiplier));
-                if (h - before).abs() < T::of(tolerance) * before.abs() {
-                    break;
+/// One value a frame.
+type Each<V> = [V; TILE_ROWS];
+
+impl<T: Real> WithSimd for Tile<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let by_atom = &self.atoms.by_atom;
+        let (atoms, width) = (by_atom.rows(), by_atom.view().width);
+        let h_width = self.h.len() / TILE_ROWS;
+        for atom in 0..atoms {
+            let energy = self.atoms.gram.row(atom)[atom];
+            if energy > T::zero() {
+                let w = by_atom.padded_row(atom);
+                let h = match self.solver {
+                    NmuSolver::Exact => each(|frame| exact(&self.rest[frame * width..][..width], w)),
+                    NmuSolver::TepperSapiro { iterations, tolerance, sigma } => {
+                        let mut fit = Fit::<T, S>::new(simd, self.rest, w, energy, self.multipliers);
+                        fit.tepper_sapiro(iterations, T::of(tolerance), T::of(sigma))
+                    }
+                    NmuSolver::Lagrangian { iterations } => {
+                        Fit::<T, S>::new(simd, self.rest, w, energy, self.multipliers).lagrangian(iterations)
+                    }
+                };
+                for (frame, h) in h.into_iter().enumerate() {
+                    self.h[frame * h_width + atom] = h;
+                    let (h, rest) = (T::splat(simd, h), &mut self.rest[frame * width..][..width]);
+                    for (x, &w) in T::lanes_mut::<S>(rest).0.iter_mut().zip(T::lanes::<S>(w).0) {
+                        *x = not_negative::<T, S>(simd, T::minus(simd, *x, T::product(simd, w, h)));
+                    }
                 }
             }
-            h
         }
-        NmuSolver::Lagrangian { iterations } => {
-            let mut h = dot(w, x) / energy;
-            multiplier.fill(T::zero());
-            for iteration in 1..=iterations {
-                let rate = T::one() / T::of(iteration as f64);
-                let correlation = vectorised(|| lagrangian_step(x, w, h, rate, multiplier));
-                if correlation > T::zero() {
-                    h = correlation / energy;
+    }
+}
+
+#[inline(always)]
+fn each<V>(value: impl FnMut(usize) -> V) -> Each<V> {
+    std::array::from_fn(value)
+}
+
+#[inline(always)]
+fn not_negative<T: Real, S: Simd>(simd: S, value: T::Lanes<S>) -> T::Lanes<S> {
+    T::larger(simd, value, T::splat(simd, T::zero()))
+}
+
+/// The closed form.
+fn exact<T: Real>(x: &[T], w: &[T]) -> T {
+    let ratios = x.iter().zip(w).filter(|(_, w)| **w > T::zero()).map(|(&x, &w)| x / w);
+    ratios.fold(T::infinity(), T::min)
+}
+
+/// Frames x and the atom w they are to be explained by, as vectors.
+struct Fit<'a, T: Real, S: Simd> {
+    simd: S,
+    x: Each<&'a [T::Lanes<S>]>,
+    w: &'a [T::Lanes<S>],
+    /// w · w
+    energy: T,
+    multipliers: Each<&'a mut [T::Lanes<S>]>,
+}
+
+impl<'a, T: Real, S: Simd> Fit<'a, T, S> {
+    /// With multipliers of zero.
+    #[inline(always)]
+    fn new(simd: S, x: &'a [T], w: &'a [T], energy: T, multipliers: &'a mut [T]) -> Self {
+        multipliers.fill(T::zero());
+        let mut rows = multipliers.chunks_exact_mut(w.len());
+        Self {
+            simd,
+            x: each(|frame| T::lanes::<S>(&x[frame * w.len()..][..w.len()]).0),
+            w: T::lanes::<S>(w).0,
+            energy,
+            multipliers: each(|_| T::lanes_mut::<S>(rows.next().unwrap_or_default()).0),
+        }
+    }
+
+    /// Σ w f(x, w, h, multiplier) / w · w: the activations of least squares for the targets f.
+    #[inline(always)]
+    fn targets(
+        &mut self,
+        h: Each<T>,
+        f: impl Fn(T::Lanes<S>, T::Lanes<S>, T::Lanes<S>, &mut T::Lanes<S>) -> T::Lanes<S>,
+    ) -> Each<T> {
+        let simd = self.simd;
+        // Loops, for what `map` calls would not be compiled for these vectors.
+        let mut sums = [T::splat(simd, T::zero()); TILE_ROWS];
+        let mut h_lanes = sums;
+        for frame in 0..TILE_ROWS {
+            h_lanes[frame] = T::splat(simd, h[frame]);
+        }
+        for n in 0..self.w.len() {
+            for frame in 0..TILE_ROWS {
+                let target = f(self.x[frame][n], self.w[n], h_lanes[frame], &mut self.multipliers[frame][n]);
+                sums[frame] = T::fused(simd, self.w[n], target, sums[frame]);
+            }
+        }
+        let mut h = [T::zero(); TILE_ROWS];
+        for frame in 0..TILE_ROWS {
+            h[frame] = T::sum_lanes(simd, sums[frame]) / self.energy;
+        }
+        h
+    }
+
+    /// With the multiplier scaled by 1 / sigma: d = x - w h, R = S(sigma (d + multiplier) / (1 + sigma)),
+    /// multiplier += d - R, and h fits x - R + multiplier.
+    #[inline(always)]
+    fn tepper_sapiro(&mut self, iterations: usize, tolerance: T, sigma: T) -> Each<T> {
+        let simd = self.simd;
+        let shrink = T::splat(simd, sigma / (T::one() + sigma));
+        let mut h = self.targets([T::zero(); TILE_ROWS], |x, _, _, _| x);
+        // The start has R = S(x - w h) and no multiplier yet.
+        let mut next = self.targets(h, |x, w, h, _| {
+            T::minus(simd, x, not_negative::<T, S>(simd, T::minus(simd, x, T::product(simd, w, h))))
+        });
+        let mut moves = [true; TILE_ROWS];
+        for _ in 0..iterations {
+            for frame in 0..TILE_ROWS {
+                if moves[frame] {
+                    let before = std::mem::replace(&mut h[frame], positive(next[frame]));
+                    moves[frame] = (h[frame] - before).abs() >= tolerance * before.abs();
+                }
+            }
+            if moves == [false; TILE_ROWS] {
+                break;
+            }
+            next = self.targets(h, |x, w, h, multiplier| {
+                let target = T::plus(simd, T::minus(simd, x, T::product(simd, w, h)), *multiplier);
+                let rest = not_negative::<T, S>(simd, T::product(simd, shrink, target));
+                *multiplier = T::minus(simd, target, rest);
+                T::plus(simd, T::minus(simd, x, rest), *multiplier)
+            });
+        }
+        h
+    }
+
+    /// multiplier <- S(multiplier - rate (x - w h)), and h fits x - multiplier.
+    #[inline(always)]
+    fn lagrangian(&mut self, iterations: usize) -> Each<T> {
+        let simd = self.simd;
+        let mut h = self.targets([T::zero(); TILE_ROWS], |x, _, _, _| x);
+        for iteration in 1..=iterations {
+            let rate = T::splat(simd, T::one() / T::of(iteration as f64));
+            let next = self.targets(h, |x, w, h, multiplier| {
+                let step = T::product(simd, rate, T::minus(simd, x, T::product(simd, w, h)));
+                *multiplier = not_negative::<T, S>(simd, T::minus(simd, *multiplier, step));
+                T::minus(simd, x, *multiplier)
+            });
+            for frame in 0..TILE_ROWS {
+                if next[frame] > T::zero() {
+                    h[frame] = next[frame];
                 } else {
-                    multiplier.iter_mut().for_each(|multiplier| *multiplier *= T::of(0.5));
+                    let half = T::splat(simd, T::of(0.5));
+                    for multiplier in &mut *self.multipliers[frame] {
+                        *multiplier = T::product(simd, *multiplier, half);
+                    }
                 }
             }
-            h
         }
+        h
     }
-}
-
-/// With the multiplier scaled by 1 / sigma: d = x - w h, R = S(sigma (d + multiplier) / (1 + sigma)),
-/// multiplier += d - R. Returns w · (x - R + multiplier), from which the next h comes.
-#[inline(always)]
-fn tepper_sapiro_step<T: Real>(x: &[T], w: &[T], h: T, shrink: T, multiplier: &mut [T]) -> T {
-    lanes_sum_with(x, w, multiplier, |x, w, multiplier| {
-        let difference = x - w * h;
-        let rest = positive(shrink * (difference + *multiplier));
-        *multiplier = *multiplier + difference - rest;
-        w * (x - rest + *multiplier)
-    })
-}
-
-/// multiplier <- S(multiplier - rate (x - w h)); returns w · (x - multiplier).
-#[inline(always)]
-fn lagrangian_step<T: Real>(x: &[T], w: &[T], h: T, rate: T, multiplier: &mut [T]) -> T {
-    lanes_sum_with(x, w, multiplier, |x, w, multiplier| {
-        *multiplier = positive(*multiplier - rate * (x - w * h));
-        w * (x - *multiplier)
-    })
-}
-
-/// Σ f(x, w, m) in eight sums side by side, which the compiler turns into vectors.
-#[inline(always)]
-fn lanes_sum_with<T: Real>(x: &[T], w: &[T], m: &mut [T], f: impl Fn(T, T, &mut T) -> T) -> T {
-    let ((x, x_rest), (w, w_rest)) = (x.as_chunks::<8>(), w.as_chunks::<8>());
-    let (m, m_rest) = m.as_chunks_mut::<8>();
-    let mut sums = [T::zero(); 8];
-    for ((x, w), m) in x.iter().zip(w).zip(m) {
-        for lane in 0..8 {
-            sums[lane] += f(x[lane], w[lane], &mut m[lane]);
-        }
-    }
-    let rest: T = x_rest.iter().zip(w_rest).zip(m_rest).map(|((&x, &w), m)| f(x, w, m)).sum();
-    sums.into_iter().sum::<T>() + rest
-}
-
-#[inline(always)]
-fn lanes_sum<T: Real>(x: &[T], w: &[T], f: impl Fn(T, T) -> T) -> T {
-    let ((x, x_rest), (w, w_rest)) = (x.as_chunks::<8>(), w.as_chunks::<8>());
-    let mut sums = [T::zero(); 8];
-    for (x, w) in x.iter().zip(w) {
-        for lane in 0..8 {
-            sums[lane] += f(x[lane], w[lane]);
-        }
-    }
-    let rest: T = x_rest.iter().zip(w_rest).map(|(&x, &w)| f(x, w)).sum();
-    sums.into_iter().sum::<T>() + rest
 }
 
 /// Unsupervised underapproximation: learns W [bin, atom] and H [atom, frame] with W H <= X up to the solver's

@@ -5,7 +5,9 @@
 //! registers and their number to whole tiles; zeros stay zeros under every update rule, so no kernel has a tail.
 
 use crate::simd::{AddTransposed, InverseAndRatio, Operand, Product, Ratio, Real, Sink, Store, TILE_ROWS};
+use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use ndarray::{Array2, ArrayView2};
+use std::marker::PhantomData;
 
 /// Frames per block: 64 x 257 `f64` and its reconstruction stay in a 1 MB second-level cache.
 pub(crate) const BLOCK: usize = 64;
@@ -16,17 +18,29 @@ const CHUNKS: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Rows<T> {
-    data: Vec<T>,
+    lines: Vec<Line>,
     rows: usize,
     columns: usize,
-    /// Distance between rows: `columns` rounded up to 64 bytes.
+    /// Distance between rows: `columns` rounded up to whole lines.
     width: usize,
+    values: PhantomData<T>,
 }
+
+/// A line of the cache. A vector of 64 bytes that lies across two of them is read, and worse, written twice.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
 
 impl<T: Real> Rows<T> {
     pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
-        let width = columns.next_multiple_of(64 / size_of::<T>());
-        Self { data: vec![T::zero(); rows.next_multiple_of(TILE_ROWS) * width], rows, columns, width }
+        let lines = columns.div_ceil(64 / size_of::<T>());
+        Self {
+            lines: vec![Line::zeroed(); rows.next_multiple_of(TILE_ROWS) * lines],
+            rows,
+            columns,
+            width: lines * (64 / size_of::<T>()),
+            values: PhantomData,
+        }
     }
 
     pub(crate) fn from_view(view: ArrayView2<T>) -> Self {
@@ -52,7 +66,7 @@ impl<T: Real> Rows<T> {
         let mut flipped = Self::zeros(self.columns, self.rows);
         for r in 0..self.rows {
             for c in 0..self.columns {
-                flipped.data[c * flipped.width + r] = self.row(r)[c];
+                flipped.row_mut(c)[r] = self.row(r)[c];
             }
         }
         flipped
@@ -68,37 +82,45 @@ impl<T: Real> Rows<T> {
 
     /// The row without its padding.
     pub(crate) fn row(&self, r: usize) -> &[T] {
-        &self.data[r * self.width..][..self.columns]
+        &self.data()[r * self.width..][..self.columns]
+    }
+
+    /// The row with its padding: whole vectors.
+    pub(crate) fn padded_row(&self, r: usize) -> &[T] {
+        &self.data()[r * self.width..][..self.width]
     }
 
     pub(crate) fn row_mut(&mut self, r: usize) -> &mut [T] {
-        &mut self.data[r * self.width..][..self.columns]
+        let Self { columns, width, .. } = *self;
+        &mut self.data_mut()[r * width..][..columns]
     }
 
     pub(crate) fn view(&self) -> Block<'_, T> {
-        Block { data: &self.data, columns: self.columns, width: self.width }
+        Block { data: self.data(), columns: self.columns, width: self.width }
     }
 
     pub(crate) fn view_mut(&mut self) -> BlockMut<'_, T> {
-        BlockMut { data: &mut self.data, columns: self.columns, width: self.width }
+        let Self { columns, width, .. } = *self;
+        BlockMut { data: self.data_mut(), columns, width }
     }
 
     /// The first rows of a work space, as many as the block at hand has.
     pub(crate) fn first(&mut self, rows: usize) -> BlockMut<'_, T> {
-        BlockMut { data: &mut self.data[..rows * self.width], columns: self.columns, width: self.width }
+        let Self { columns, width, .. } = *self;
+        BlockMut { data: &mut self.data_mut()[..rows * width], columns, width }
     }
 
     /// The values with their padding, for element-wise loops over matrices of one shape.
     pub(crate) fn data(&self) -> &[T] {
-        &self.data
+        cast_slice(&self.lines)
     }
 
     pub(crate) fn data_mut(&mut self) -> &mut [T] {
-        &mut self.data
+        cast_slice_mut(&mut self.lines)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for (sum, &term) in self.data.iter_mut().zip(&other.data) {
+        for (sum, &term) in self.data_mut().iter_mut().zip(other.data()) {
             *sum += term;
         }
     }

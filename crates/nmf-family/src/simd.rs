@@ -18,11 +18,12 @@ pub trait Real:
     fn wide(self) -> f64;
 }
 
-mod sealed {
+pub(crate) mod sealed {
+    use bytemuck::Pod;
     use pulp::Simd;
 
     /// How a scalar type maps to the vector registers of an instruction set.
-    pub trait Vectorised: Sized {
+    pub trait Vectorised: Pod {
         type Lanes<S: Simd>: Copy;
         fn splat<S: Simd>(simd: S, value: Self) -> Self::Lanes<S>;
         fn lanes<S: Simd>(values: &[Self]) -> (&[Self::Lanes<S>], &[Self]);
@@ -31,6 +32,8 @@ mod sealed {
         -> Self::Lanes<S>;
         fn sum_lanes<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self;
         fn product<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn plus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
+        fn minus<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
         fn larger<S: Simd>(simd: S, a: Self::Lanes<S>, b: Self::Lanes<S>) -> Self::Lanes<S>;
         /// 1 / a, to a bit or two, for normal a > 0.
         fn reciprocal<S: Simd>(simd: S, a: Self::Lanes<S>) -> Self::Lanes<S>;
@@ -40,7 +43,7 @@ use sealed::Vectorised;
 
 macro_rules! real {
     ($t:ident, $lanes:ident, $splat:ident, $as:ident, $as_mut:ident, $mul_add:ident, $sum:ident, $mul:ident, $max:ident,
-     $neg:ident, $bits:ident, $back:ident, $splat_bits:ident, $sub_bits:ident, $min:ident, $magic:literal, $squarings:literal) => {
+     $add:ident, $sub:ident, $neg:ident, $bits:ident, $back:ident, $splat_bits:ident, $sub_bits:ident, $min:ident, $magic:literal, $squarings:literal) => {
         impl Vectorised for $t {
             type Lanes<S: Simd> = S::$lanes;
             #[inline(always)]
@@ -66,6 +69,14 @@ macro_rules! real {
             #[inline(always)]
             fn product<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
                 simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
+                simd.$sub(a, b)
             }
             #[inline(always)]
             fn larger<S: Simd>(simd: S, a: S::$lanes, b: S::$lanes) -> S::$lanes {
@@ -100,17 +111,17 @@ macro_rules! real {
 #[rustfmt::skip]
 real!(
     f32, f32s, splat_f32s, as_simd_f32s, as_mut_simd_f32s, mul_add_e_f32s, reduce_sum_f32s, mul_f32s, max_f32s,
-    neg_f32s, transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, sub_u32s, min_f32s, 0x7ef3_11c7, 3
+    add_f32s, sub_f32s, neg_f32s, transmute_u32s_f32s, transmute_f32s_u32s, splat_u32s, sub_u32s, min_f32s, 0x7ef3_11c7, 3
 );
 #[rustfmt::skip]
 real!(
     f64, f64s, splat_f64s, as_simd_f64s, as_mut_simd_f64s, mul_add_e_f64s, reduce_sum_f64s, mul_f64s, max_f64s,
-    neg_f64s, transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, sub_u64s, min_f64s, 0x7fde_6238_da3c_2118, 4
+    add_f64s, sub_f64s, neg_f64s, transmute_u64s_f64s, transmute_f64s_u64s, splat_u64s, sub_u64s, min_f64s, 0x7fde_6238_da3c_2118, 4
 );
 
 /// Runs `work` with the widest vectors of this processor; rows are padded for those of 64 bytes.
 #[inline(always)]
-fn dispatch<Work: WithSimd>(work: Work) -> Work::Output {
+pub(crate) fn dispatch<Work: WithSimd>(work: Work) -> Work::Output {
     pulp::Arch::new().dispatch(work)
 }
 

@@ -112,23 +112,26 @@ pub(super) fn step<T: Real>(
     dual: &mut [T],
     rule: impl Fn(T, T) -> (T, T),
 ) -> Sums {
-    const LANES: usize = 4;
+    const LANES: usize = 8;
     let zeros = [T::zero(); LANES];
     let (mut energy, mut primal, mut change, mut violation) = (zeros, zeros, zeros, zeros);
-    // Rows are padded to 32 bytes, so they divide into fours.
+    // Rows are padded to 64 bytes, so they divide into eights.
     let (x, model) = (x.as_chunks::<LANES>().0, model.as_chunks::<LANES>().0);
     let (r, dual) = (r.as_chunks_mut::<LANES>().0, dual.as_chunks_mut::<LANES>().0);
     for (((x, model), r), dual) in x.iter().zip(model).zip(r).zip(dual) {
+        // Through copies: written lane by lane, `r` and `dual` could overlap what is read, and nothing would vectorise.
+        let (x, model, mut after, mut dual_after) = (*x, *model, *r, *dual);
         for lane in 0..LANES {
             let difference = x[lane] - model[lane];
-            let (updated, updated_dual) = rule(difference, dual[lane]);
-            let (gap, moved) = (difference - updated, updated - r[lane]);
-            energy[lane] += updated * updated;
+            let before = after[lane];
+            (after[lane], dual_after[lane]) = rule(difference, dual_after[lane]);
+            let (gap, moved) = (difference - after[lane], after[lane] - before);
+            energy[lane] += after[lane] * after[lane];
             primal[lane] += gap * gap;
             change[lane] += moved * moved;
             violation[lane] = if -difference > violation[lane] { -difference } else { violation[lane] };
-            (r[lane], dual[lane]) = (updated, updated_dual);
         }
+        (*r, *dual) = (after, dual_after);
     }
     let sum = |lanes: [T; LANES]| lanes.into_iter().sum::<T>().wide();
     Sums {

@@ -62,6 +62,65 @@ impl ClusterModel for EvidenceRatio {
     }
 }
 
+/// [`EvidenceRatio`] for clusters that grow large: each speaks as if it had at most `most_frames` frames.
+///
+/// The model takes all of a speaker's frames for draws from one mixture. What it does not know, such as the room, the
+/// mood, the words, does not average out, so that between two minutes of one voice every small difference becomes certain:
+/// without a bound, long recordings fall into many more clusters than speakers.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundedEvidenceRatio {
+    most_frames: f64,
+}
+
+/// A cluster of [`BoundedEvidenceRatio`].
+#[derive(Clone, Debug)]
+pub struct BoundedStat {
+    sum: SpeakerStat,
+    frames: f64,
+    /// What is compared: `sum`, scaled to the bound.
+    heard: SpeakerStat,
+}
+
+impl BoundedEvidenceRatio {
+    /// With the frames a cluster counts for at most; infinity gives [`EvidenceRatio`].
+    ///
+    /// # Errors
+    /// A bound that is not positive.
+    pub fn new(most_frames: f64) -> Result<Self> {
+        check_parameter(most_frames > 0.0, "most_frames", most_frames, "a number > 0")?;
+        Ok(Self { most_frames })
+    }
+
+    /// An item of `frames` frames with these statistics.
+    ///
+    /// # Errors
+    /// A number of frames that is negative or not finite.
+    pub fn item(&self, sum: SpeakerStat, frames: f64) -> Result<BoundedStat> {
+        check_parameter(frames >= 0.0 && frames.is_finite(), "frames", frames, "a number of at least 0")?;
+        let heard =
+            if frames > self.most_frames { sum.scaled(self.most_frames / frames)? } else { sum.clone() };
+        Ok(BoundedStat { sum, frames, heard })
+    }
+}
+
+impl ClusterModel for BoundedEvidenceRatio {
+    type Item = BoundedStat;
+
+    fn distances(&self, one: &BoundedStat, others: &[&BoundedStat]) -> Result<Vec<f64>> {
+        let others: Vec<&SpeakerStat> = others.iter().map(|other| &other.heard).collect();
+        EvidenceRatio.distances(&one.heard, &others)
+    }
+
+    fn merged(&self, first: &BoundedStat, second: &BoundedStat) -> Result<BoundedStat> {
+        self.item(first.sum.merged(&second.sum)?, first.frames + second.frames)
+    }
+
+    fn all_distances(&self, items: &[BoundedStat]) -> Result<Vec<f32>> {
+        let heard: Vec<SpeakerStat> = items.iter().map(|item| item.heard.clone()).collect();
+        EvidenceRatio.all_distances(&heard)
+    }
+}
+
 /// Merges items until one cluster is left.
 ///
 /// `max_matrix_bytes` bounds the matrix of distances (2 bytes times the square of the number of items). Where it would be

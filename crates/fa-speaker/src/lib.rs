@@ -65,7 +65,8 @@ pub use {
     },
     change::ChangeParams,
     clustering::{
-        ClusterModel, Dendrogram, EvidenceRatio, Linkage, Merge, agglomerate, agglomerate_distances,
+        BoundedEvidenceRatio, BoundedStat, ClusterModel, Dendrogram, EvidenceRatio, Linkage, Merge,
+        agglomerate, agglomerate_distances,
     },
     error::{Error, Result},
     factors::{EigenchannelParams, EigenvoiceParams, FittedLoadings, Loadings, Metric, Training},

@@ -14,6 +14,7 @@ use serde_json::json;
 
 struct Noise {
     len: usize,
+    classes: usize,
 }
 
 impl Examples for Noise {
@@ -25,7 +26,8 @@ impl Examples for Noise {
         for (pixel, value) in input.iter_mut().enumerate() {
             *value = ((pixel * 7919 + index * 104_729) % 1000) as f32 / 500.0 - 1.0;
         }
-        target[index % target.len()] = 1.0;
+        // One class for all, or for each frame.
+        target.chunks_exact_mut(self.classes).for_each(|frame| frame[index % self.classes] = 1.0);
     }
 }
 
@@ -61,8 +63,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ControlFlow::Continue(())
     };
     let params = TrainParams::default().epochs(1).batch_size(batch);
-    let history =
-        train_classifier(&mut classifier, &Noise { len: steps * batch }, None, &params, None, &mut watch)?;
+    let noise = Noise { len: steps * batch, classes: classes.len() };
+    let history = train_classifier(&mut classifier, &noise, None, &params, None, &mut watch)?;
     if let Some(error) = failure {
         return Err(error);
     }

@@ -81,6 +81,7 @@ fn peers(workspace: &Workspace, scripts: &[PathBuf], args: &Args) -> Result<()> 
     }
     // What the Rust side of a script links.
     let libtorch = setup::ensure(workspace, false)?;
+    let mut failed = Vec::new();
     for script in scripts {
         let mut command = Command::new(python::venv(workspace, std::slice::from_ref(script))?);
         // One thread a side: the ratio then says something about the code.
@@ -91,7 +92,12 @@ fn peers(workspace: &Workspace, scripts: &[PathBuf], args: &Args) -> Result<()> 
         command.env("LIBTORCH", &libtorch.folder).env_remove("LD_LIBRARY_PATH");
         command.env("AUSCULT_RATIOS", &rows).arg(script).current_dir(workspace.root());
         // JSON alone belongs on our standard output.
-        if args.json { process::run_quietly(&mut command)? } else { process::run(&mut command)? }
+        let outcome = if args.json { process::run_quietly(&mut command) } else { process::run(&mut command) };
+        // What the other scripts take an hour to find is not thrown away.
+        if let Err(error) = outcome {
+            eprintln!("{error:#}");
+            failed.push(script.display().to_string());
+        }
     }
     let table = fs::read_to_string(&rows).unwrap_or_default();
     let table = table.lines().map(serde_json::from_str::<Ratio>).collect::<Result<Vec<_>, _>>()?;
@@ -109,10 +115,10 @@ fn peers(workspace: &Workspace, scripts: &[PathBuf], args: &Args) -> Result<()> 
     }
     if args.json {
         println!("{text}");
-        return Ok(());
+    } else {
+        println!("\n{}\nkept in {RATIOS}", markdown(&table));
     }
-    println!("\n{}", markdown(&table));
-    println!("kept in {RATIOS}");
+    anyhow::ensure!(failed.is_empty(), "the table lacks rows of {}, which failed", failed.join(", "));
     Ok(())
 }
 

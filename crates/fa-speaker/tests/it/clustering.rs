@@ -1,8 +1,8 @@
 //! Clusterings of speakers drawn from the model.
 
 use auscult_fa_speaker::{
-    EvidenceRatio, FullGaussian, GaussianGlr, Linkage, SpeakerStat, agglomerate, agglomerate_distances,
-    llr_all_pairs,
+    BoundedEvidenceRatio, EvidenceRatio, FullGaussian, GaussianGlr, Linkage, SpeakerStat, agglomerate,
+    agglomerate_distances, llr_all_pairs,
 };
 
 use crate::support::{Noise, Toy, same_partition};
@@ -13,6 +13,28 @@ fn speakers(count: usize, utterances: usize, seed: u64) -> (Vec<SpeakerStat>, Ve
     let mut toy = Toy::new(10, 5, 6, 1, seed);
     let corpus = toy.corpus(count, utterances, 150, false);
     Toy::stats(&toy.model(), &corpus)
+}
+
+/// Frames of the toy's utterances.
+const FRAMES: f64 = 150.0;
+
+#[test]
+fn a_bound_matters_where_clusters_outgrow_it_only() {
+    let (stats, _) = speakers(3, 6, 41);
+    let free = agglomerate(&EvidenceRatio, &stats, ROOM).unwrap();
+    let bounded = |most: f64| {
+        let model = BoundedEvidenceRatio::new(most).unwrap();
+        let items: Vec<_> = stats.iter().map(|stat| model.item(stat.clone(), FRAMES).unwrap()).collect();
+        agglomerate(&model, &items, ROOM).unwrap()
+    };
+    assert_eq!(bounded(f64::INFINITY), free);
+    assert_eq!(bounded(18.0 * FRAMES), free);
+    // Two utterances already speak no louder than one.
+    let quiet = bounded(FRAMES);
+    assert_eq!(quiet.merges()[0], free.merges()[0]);
+    let last = |tree: &auscult_fa_speaker::Dendrogram| tree.merges().last().unwrap().distance;
+    assert!(last(&quiet) < last(&free) / 2.0, "{} {}", last(&quiet), last(&free));
+    assert!(BoundedEvidenceRatio::new(0.0).is_err());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From features to turns: change detection, comparison, clustering, resegmentation.
 
-use auscult_fa_speaker::{Dendrogram, EvidenceRatio, SpeakerModel, SpeakerStat, Statistics, agglomerate};
+use auscult_fa_speaker::{BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statistics, agglomerate};
 use ndarray::{Array2, Axis, s};
 
 use super::front_end::{FRAME_RATE, Speech};
@@ -65,9 +65,8 @@ impl<'a> Segments<'a> {
     }
 
     /// The clustering of the segments by the comparison, evidence scaled as the model says.
-    pub(crate) fn cluster(&self, model: &SpeakerModel) -> Result<Dendrogram> {
-        let stats = self.statistics.iter().map(|one| model.stat(one)).collect::<Result<Vec<_>, _>>();
-        agglomerate(&EvidenceRatio, &stats.map_err(failed)?, MATRIX).map_err(failed)
+    pub(crate) fn cluster(&self, model: &SpeakerModel, settings: &Diarization) -> Result<Dendrogram> {
+        cluster(model, &self.statistics, settings)
     }
 
     /// Gives every speech frame to the best path through the clusters' adapted mixtures, and makes turns of it.
@@ -148,13 +147,18 @@ pub(crate) fn cut(tree: &Dendrogram, threshold: f64, count: SpeakerCount) -> Vec
 pub(crate) fn across_blocks(
     model: &SpeakerModel,
     clusters: &[Statistics],
+    settings: &Diarization,
     threshold: f64,
     count: SpeakerCount,
 ) -> Result<Vec<usize>> {
-    let stats: Vec<SpeakerStat> =
-        clusters.iter().map(|one| model.stat(one)).collect::<Result<_, _>>().map_err(failed)?;
-    let tree = agglomerate(&EvidenceRatio, &stats, MATRIX).map_err(failed)?;
-    Ok(cut(&tree, threshold, count))
+    Ok(cut(&cluster(model, clusters, settings)?, threshold, count))
+}
+
+fn cluster(model: &SpeakerModel, items: &[Statistics], settings: &Diarization) -> Result<Dendrogram> {
+    let comparison = BoundedEvidenceRatio::new(settings.most_evidence * FRAME_RATE).map_err(failed)?;
+    let items = items.iter().map(|one| comparison.item(model.stat(one)?, one.frames()));
+    let items = items.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    agglomerate(&comparison, &items, MATRIX).map_err(failed)
 }
 
 #[cfg(test)]

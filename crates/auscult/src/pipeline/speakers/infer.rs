@@ -136,7 +136,8 @@ impl Diarizer {
             samples.drain(..spent);
         }
         let threshold = self.model.tuned().threshold;
-        let who = across_blocks(&self.segments, &clusters, threshold, options.speakers)?;
+        let settings = &self.model.notes.diarization;
+        let who = across_blocks(&self.segments, &clusters, settings, threshold, options.speakers)?;
         // One block was clustered already, and resegmented since.
         let single = turns.iter().all(|turn| turn.2 < clusters.len()) && first_frame == 0;
         let mut names: Vec<usize> = Vec::new();
@@ -170,7 +171,7 @@ impl Diarizer {
         };
         let speech = self.extractor.features(ArrayView1::from(samples)).map_err(refused)?;
         let segments = Segments::new(&self.segments, &speech, settings)?;
-        let labels = cut(&segments.cluster(&self.segments)?, self.model.tuned().threshold, count);
+        let labels = cut(&segments.cluster(&self.segments, settings)?, self.model.tuned().threshold, count);
         let (turns, clusters) = segments.resegmented(&self.segments, &labels, settings)?;
         Ok((filled(turns, self.model.tuned().fill), clusters))
     }

@@ -144,6 +144,8 @@ pub struct Diarization {
     pub fills: Vec<f64>,
     /// Speakers heard for less than so many seconds are given to others.
     pub least_speaker: f64,
+    /// Seconds of speech that a cluster counts for at most: more of it is no surer.
+    pub most_evidence: f64,
 }
 
 impl Default for Diarization {
@@ -158,6 +160,7 @@ impl Default for Diarization {
             thresholds: vec![-10.0, -8.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0],
             fills: vec![0.0, 0.3, 0.5, 1.0],
             least_speaker: 1.0,
+            most_evidence: 15.0,
         }
     }
 }
@@ -203,6 +206,7 @@ impl Recipe {
                 !self.diarization.fills.is_empty() && self.diarization.fills.iter().all(|fill| *fill >= 0.0),
                 "diarization.fills must be seconds, 0 or more",
             ),
+            (self.diarization.most_evidence > 0.0, "diarization.most_evidence must be seconds, more than 0"),
             (self.models.chunk >= 0.5, "models.chunk must be at least 0.5 s"),
             (
                 self.protocol.development_conversations > 0,

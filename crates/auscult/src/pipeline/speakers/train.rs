@@ -385,7 +385,7 @@ fn choose(
         let mut known: HashMap<Vec<usize>, Vec<DiarizationErrors>> = HashMap::new();
         let mut all = Vec::with_capacity(choices.len());
         for model in &models {
-            let tree = segments.cluster(model)?;
+            let tree = segments.cluster(model, settings)?;
             for &threshold in &settings.thresholds {
                 let labels = cut(&tree, threshold, SpeakerCount::Automatic);
                 if !known.contains_key(&labels) {

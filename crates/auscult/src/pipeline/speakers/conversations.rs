@@ -107,12 +107,13 @@ const PAUSE: (f64, f64) = (0.1, 0.5);
 /// Standard deviation of the noise in pauses: -60 dB.
 const NOISE: f64 = 1e-3;
 
-/// A conversation in sound: turns of the speakers one after the other, pauses between, no overlap, until their speech is used up. All
-/// speak equally loudly.
+/// A conversation in sound: turns of the speakers one after the other, pauses between, no overlap, until their speech is used up and
+/// `least_seconds` are over: before that they say it again, cut elsewhere. All speak equally loudly.
 pub(crate) fn conversation(
     speakers: &[Vec<&Utterance>],
     protocol: &Protocol,
     rate: u32,
+    least_seconds: f64,
     random: &mut Random,
 ) -> Conversation {
     let count = speaker_count(random, protocol);
@@ -137,7 +138,8 @@ pub(crate) fn conversation(
     let mut conversation = Conversation { samples: Vec::new(), turns: Vec::new() };
     let mut last = None;
     let most = protocol.segments.1;
-    while conversation.turns.len() < most {
+    let least_length = (least_seconds * rate) as usize;
+    while conversation.turns.len() < most || conversation.samples.len() < least_length {
         let length = |random: &mut Random| (gamma(random, TURN.2).clamp(TURN.0, TURN.1) * rate) as usize;
         // Who has not spoken last and has speech left.
         let least = (TURN.0 * rate) as usize;
@@ -146,7 +148,11 @@ pub(crate) fn conversation(
             .filter(|&s| sources[s].1.len() - positions[s] >= least)
             .collect();
         if able.is_empty() {
-            break;
+            if conversation.samples.len() >= least_length || positions.iter().all(|&position| position == 0) {
+                break;
+            }
+            positions.fill(0);
+            continue;
         }
         // Everybody speaks once before anybody goes on.
         let silent = able.iter().copied().find(|&s| positions[s] == 0);
@@ -197,11 +203,14 @@ mod tests {
             counts[2] > 60 && counts[3] > 40 && counts[7] > 2 && counts[0] + counts[1] == 0,
             "{counts:?}"
         );
-        let sound = conversation(&speakers, &protocol, 8000, &mut Random::keyed(&[7]));
+        let sound = conversation(&speakers, &protocol, 8000, 0.0, &mut Random::keyed(&[7]));
         assert!(
             sound.turns.windows(2).all(|pair| pair[0].end < pair[1].start && pair[0].label != pair[1].label)
         );
         let last = sound.turns.last().unwrap();
         assert!(sound.samples.len() as f64 / 8000.0 > last.end);
+        let long = conversation(&speakers, &protocol, 8000, 500.0, &mut Random::keyed(&[7]));
+        assert!(long.samples.len() >= 500 * 8000 && sound.samples.len() < 400 * 8000);
+        assert!(conversation(&[vec![]], &protocol, 8000, 500.0, &mut Random::keyed(&[7])).turns.is_empty());
     }
 }

@@ -4,6 +4,7 @@ use auscult_fa_speaker::{BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statist
 use ndarray::{Array2, Axis, s};
 
 use super::front_end::{FRAME_RATE, Speech};
+use super::model::Tuned;
 use super::recipe::Diarization;
 use crate::{Error, Result};
 
@@ -65,8 +66,8 @@ impl<'a> Segments<'a> {
     }
 
     /// The clustering of the segments by the comparison, evidence scaled as the model says.
-    pub(crate) fn cluster(&self, model: &SpeakerModel, settings: &Diarization) -> Result<Dendrogram> {
-        cluster(model, &self.statistics, settings)
+    pub(crate) fn cluster(&self, model: &SpeakerModel, most_evidence: f64) -> Result<Dendrogram> {
+        cluster(model, &self.statistics, most_evidence)
     }
 
     /// Gives every speech frame to the best path through the clusters' adapted mixtures, and makes turns of it.
@@ -147,15 +148,14 @@ pub(crate) fn cut(tree: &Dendrogram, threshold: f64, count: SpeakerCount) -> Vec
 pub(crate) fn across_blocks(
     model: &SpeakerModel,
     clusters: &[Statistics],
-    settings: &Diarization,
-    threshold: f64,
+    tuned: &Tuned,
     count: SpeakerCount,
 ) -> Result<Vec<usize>> {
-    Ok(cut(&cluster(model, clusters, settings)?, threshold, count))
+    Ok(cut(&cluster(model, clusters, tuned.most_evidence)?, tuned.threshold, count))
 }
 
-fn cluster(model: &SpeakerModel, items: &[Statistics], settings: &Diarization) -> Result<Dendrogram> {
-    let comparison = BoundedEvidenceRatio::new(settings.most_evidence * FRAME_RATE).map_err(failed)?;
+fn cluster(model: &SpeakerModel, items: &[Statistics], most_evidence: f64) -> Result<Dendrogram> {
+    let comparison = BoundedEvidenceRatio::new(most_evidence * FRAME_RATE).map_err(failed)?;
     let items = items.iter().map(|one| comparison.item(model.stat(one)?, one.frames()));
     let items = items.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     agglomerate(&comparison, &items, MATRIX).map_err(failed)

@@ -135,9 +135,7 @@ impl Diarizer {
             first_frame += spent / hop;
             samples.drain(..spent);
         }
-        let threshold = self.model.tuned().threshold;
-        let settings = &self.model.notes.diarization;
-        let who = across_blocks(&self.segments, &clusters, settings, threshold, options.speakers)?;
+        let who = across_blocks(&self.segments, &clusters, &self.model.tuned(), options.speakers)?;
         // One block was clustered already, and resegmented since.
         let single = turns.iter().all(|turn| turn.2 < clusters.len()) && first_frame == 0;
         let mut names: Vec<usize> = Vec::new();
@@ -171,9 +169,10 @@ impl Diarizer {
         };
         let speech = self.extractor.features(ArrayView1::from(samples)).map_err(refused)?;
         let segments = Segments::new(&self.segments, &speech, settings)?;
-        let labels = cut(&segments.cluster(&self.segments, settings)?, self.model.tuned().threshold, count);
+        let tuned = self.model.tuned();
+        let labels = cut(&segments.cluster(&self.segments, tuned.most_evidence)?, tuned.threshold, count);
         let (turns, clusters) = segments.resegmented(&self.segments, &labels, settings)?;
-        Ok((filled(turns, self.model.tuned().fill), clusters))
+        Ok((filled(turns, tuned.fill), clusters))
     }
 
     /// Turns of mono samples at the front end's rate, as `(start, end, speaker)` in seconds; for conversations in memory.

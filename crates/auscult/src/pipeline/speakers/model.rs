@@ -18,6 +18,8 @@ pub struct Tuned {
     pub threshold: f64,
     /// Seconds of a speaker's pauses that belong to the turn.
     pub fill: f64,
+    /// Seconds of speech that a cluster counts for at most.
+    pub most_evidence: f64,
 }
 
 /// What the model's sidecar holds besides the model.

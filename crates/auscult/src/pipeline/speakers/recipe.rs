@@ -144,8 +144,12 @@ pub struct Diarization {
     pub fills: Vec<f64>,
     /// Speakers heard for less than so many seconds are given to others.
     pub least_speaker: f64,
-    /// Seconds of speech that a cluster counts for at most: more of it is no surer.
-    pub most_evidence: f64,
+    /// Seconds of speech that a cluster counts for at most, to choose from: more of it is no surer.
+    pub most_evidence: Vec<f64>,
+    /// Long simulated conversations, as many of development speakers, who choose `most_evidence` by them, as of test speakers, a seed.
+    pub long_conversations: usize,
+    /// Seconds of a long conversation.
+    pub long_seconds: f64,
 }
 
 impl Default for Diarization {
@@ -160,7 +164,9 @@ impl Default for Diarization {
             thresholds: vec![-10.0, -8.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0],
             fills: vec![0.0, 0.3, 0.5, 1.0],
             least_speaker: 1.0,
-            most_evidence: 15.0,
+            most_evidence: vec![2.0, 4.0, 8.0, 16.0],
+            long_conversations: 3,
+            long_seconds: 600.0,
         }
     }
 }
@@ -206,7 +212,10 @@ impl Recipe {
                 !self.diarization.fills.is_empty() && self.diarization.fills.iter().all(|fill| *fill >= 0.0),
                 "diarization.fills must be seconds, 0 or more",
             ),
-            (self.diarization.most_evidence > 0.0, "diarization.most_evidence must be seconds, more than 0"),
+            (
+                positive(&self.diarization.most_evidence),
+                "diarization.most_evidence must be seconds, more than 0",
+            ),
             (self.models.chunk >= 0.5, "models.chunk must be at least 0.5 s"),
             (
                 self.protocol.development_conversations > 0,

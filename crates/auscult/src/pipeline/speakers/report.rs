@@ -68,6 +68,7 @@ pub fn section(run: &Run) -> Result<Markup> {
             "(turns one after the other, no overlap) and on recordings that came with their turns. DER has overlap in; its reference counts pauses "
             "within a turn as speech." }
         (turns("simulated conversations", &results.conversations))
+        @if !results.long.recordings.is_empty() { (turns("long simulated conversations", &results.long)) }
         @if let Some(meetings) = &results.meetings { (turns("recordings with their turns", meetings)) }
         (example(run, &recipe).unwrap_or_default())
         details { summary { "Recipe" } pre { (toml) } }

@@ -75,6 +75,8 @@ pub struct Results {
     pub tuned: Vec<Tuned>,
     /// Simulated conversations of test speakers.
     pub conversations: Turns,
+    /// Long ones.
+    pub long: Turns,
     /// Real recordings, where the recipe names any.
     pub meetings: Option<Turns>,
     /// Seconds each job took.
@@ -120,6 +122,7 @@ pub(super) fn summarise(corpus: &Corpus, found: Vec<Found>, meetings: Vec<Scored
         .collect();
     let diarized: Vec<_> = found.iter().filter_map(|job| job.diarization.as_ref()).collect();
     let conversations = diarized.iter().flat_map(|turns| turns.conversations.clone()).collect();
+    let long = diarized.iter().flat_map(|turns| turns.long.clone()).collect();
     Ok(Results {
         speakers: corpus.speakers.len(),
         recordings: corpus.utterances.len(),
@@ -128,6 +131,7 @@ pub(super) fn summarise(corpus: &Corpus, found: Vec<Found>, meetings: Vec<Scored
         scales,
         tuned: diarized.iter().map(|turns| turns.tuned).collect(),
         conversations: summarise_turns(conversations)?,
+        long: summarise_turns(long)?,
         meetings: if meetings.is_empty() { None } else { Some(summarise_turns(meetings)?) },
         seconds: found.iter().map(|job| job.seconds).collect(),
     })
@@ -202,6 +206,7 @@ pub(crate) fn summarise_turns(recordings: Vec<ScoredTurns>) -> Result<Turns> {
 
 pub(super) fn write(run: &Run, manifest: &Path, results: &Results) -> Result<()> {
     let mut metrics: BTreeMap<String, Figure> = results.conversations.metrics.clone();
+    metrics.extend(results.long.metrics.iter().map(|(name, figure)| (format!("{name}/long"), *figure)));
     for score in &results.scores {
         for (name, figure) in &score.metrics {
             let system = serde_json::to_value(score.system).map_err(Error::part("the results"))?;

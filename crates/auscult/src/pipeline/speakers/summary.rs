@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::model::Tuned;
 use super::results::{Results, Turns};
 use crate::pipeline::metrics::Figure;
 
@@ -60,11 +61,14 @@ fn write(results: &Results, out: &mut String) -> std::fmt::Result {
         )?;
     }
     turns("simulated conversations, from sound to turns (percent)", &results.conversations, out)?;
+    if !results.long.recordings.is_empty() {
+        turns("long simulated conversations (percent)", &results.long, out)?;
+    }
     for tuned in &results.tuned {
+        let Tuned { kappa, threshold, fill, most_evidence } = tuned;
         writeln!(
             out,
-            "chosen by development speakers: kappa {}, threshold {}, pauses up to {} s filled",
-            tuned.kappa, tuned.threshold, tuned.fill
+            "chosen by development speakers: kappa {kappa}, threshold {threshold}, pauses up to {fill} s filled, a cluster counts for {most_evidence} s at most"
         )?;
     }
     if let Some(meetings) = &results.meetings {

@@ -60,6 +60,7 @@ pub(crate) struct FoundTurns {
     /// Errors with a collar on the conversations that chose it.
     pub(crate) development: DiarizationErrors,
     pub(crate) conversations: Vec<ScoredTurns>,
+    pub(crate) long: Vec<ScoredTurns>,
 }
 
 /// The turns of one recording beside the truth.
@@ -164,6 +165,8 @@ enum Purpose {
     Test = 3,
     DevelopmentSound = 4,
     TestSound = 5,
+    DevelopmentLong = 6,
+    TestLong = 7,
 }
 
 impl Experiment<'_> {
@@ -288,19 +291,24 @@ impl Experiment<'_> {
         seed: u64,
     ) -> Result<FoundTurns> {
         let settings = &self.recipe.diarization;
-        let draw = |speakers: &[Vec<&Utterance>], count: usize, purpose: Purpose| -> Vec<Conversation> {
+        let draw = |speakers: &[Vec<&Utterance>], count: usize, seconds: f64, purpose: Purpose| {
             let rate = self.recipe.front_end.sample_rate;
             let of = |index| Random::keyed(&[seed, purpose as u64, index]);
             (0..count as u64)
-                .map(|index| conversation(speakers, &self.recipe.protocol, rate, &mut of(index)))
-                .collect()
+                .map(|index| conversation(speakers, &self.recipe.protocol, rate, seconds, &mut of(index)))
+                .collect::<Vec<Conversation>>()
         };
-        let tuning = draw(development, settings.development_conversations, Purpose::DevelopmentSound);
-        let speech = tuning
-            .par_iter()
-            .map(|one| self.extractor.features(ArrayView1::from(&one.samples)))
-            .collect::<Result<Vec<Speech>>>()?;
-        let (tuned, development) = choose(trained, settings, &tuning, &speech)?;
+        let listen = |conversations: Vec<Conversation>| -> Result<Vec<(Conversation, Speech)>> {
+            let heard =
+                |one: Conversation| Ok((self.extractor.features(ArrayView1::from(&one.samples))?, one));
+            let swapped =
+                conversations.into_par_iter().map(heard).map(|pair| pair.map(|(speech, one)| (one, speech)));
+            swapped.collect()
+        };
+        let (short, long) = (settings.development_conversations, settings.long_conversations);
+        let tuning = listen(draw(development, short, 0.0, Purpose::DevelopmentSound))?;
+        let long_tuning = listen(draw(development, long, settings.long_seconds, Purpose::DevelopmentLong))?;
+        let (tuned, development) = choose(trained, settings, &tuning, &long_tuning)?;
         let kappa = found.development.get(&System::Proposed).map_or(1.0, |calibration| calibration.kappa);
         let model = DiarizationModel {
             speakers: trained.scaled(System::Proposed, kappa)?,
@@ -311,23 +319,24 @@ impl Experiment<'_> {
             model.save(&self.run.path("model"))?;
         }
         let diarizer = Diarizer::new(model)?;
-        let conversations = draw(test, settings.test_conversations, Purpose::TestSound)
-            .par_iter()
-            .enumerate()
-            .map(|(index, one)| {
+        let tested = |conversations: Vec<Conversation>| -> Result<Vec<ScoredTurns>> {
+            let of_one = |(index, one): (usize, &Conversation)| {
                 let seconds = one.samples.len() as f64 / f64::from(self.recipe.front_end.sample_rate);
                 let turns = |count| diarizer.diarize_mono(&one.samples, count);
-                let known = SpeakerCount::Known(voices(&one.turns));
+                let known = turns(SpeakerCount::Known(voices(&one.turns)))?;
                 score(
                     format!("{seed}-{index}"),
                     seconds,
                     &one.turns,
                     &turns(SpeakerCount::Automatic)?,
-                    &turns(known)?,
+                    &known,
                 )
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(FoundTurns { tuned, development, conversations })
+            };
+            conversations.par_iter().enumerate().map(of_one).collect()
+        };
+        let conversations = tested(draw(test, settings.test_conversations, 0.0, Purpose::TestSound))?;
+        let long = tested(draw(test, settings.long_conversations, settings.long_seconds, Purpose::TestLong))?;
+        Ok(FoundTurns { tuned, development, conversations, long })
     }
 }
 
@@ -353,27 +362,21 @@ fn pooled_segments(
         .collect()
 }
 
-/// The evidence scale, threshold and pauses of least errors on development conversations; of equals the middle choice. And these
-/// errors.
+/// The evidence scale, threshold and pauses of least errors on development conversations, for each bound of the evidence; of equals the
+/// middle choice. Of the bounds, that of least errors on these and on long conversations, where alone it matters much. And the errors.
 fn choose(
     trained: &Trained,
     settings: &Diarization,
-    conversations: &[Conversation],
-    speech: &[Speech],
+    conversations: &[(Conversation, Speech)],
+    long: &[(Conversation, Speech)],
 ) -> Result<(Tuned, DiarizationErrors)> {
     let models = settings
         .kappas
         .iter()
-        .map(|&kappa| trained.scaled(System::Proposed, kappa))
-        .collect::<Result<Vec<SpeakerModel>>>()?;
-    let mut choices = Vec::new();
-    for &kappa in &settings.kappas {
-        for &threshold in &settings.thresholds {
-            choices.extend(settings.fills.iter().map(|&fill| Tuned { kappa, threshold, fill }));
-        }
-    }
+        .map(|&kappa| Ok((kappa, trained.scaled(System::Proposed, kappa)?)))
+        .collect::<Result<Vec<(f64, SpeakerModel)>>>()?;
     // Errors of one conversation by every choice, in the same order.
-    let of_one = |(truth, speech): (&Conversation, &Speech)| -> Result<Vec<DiarizationErrors>> {
+    let of_one = |(truth, speech): &(Conversation, Speech)| -> Result<Vec<(Tuned, DiarizationErrors)>> {
         let segments = Segments::new(&trained.proposed, speech, settings)?;
         let by_fill = |model, labels: &[usize]| -> Result<Vec<DiarizationErrors>> {
             let (turns, _) = segments.resegmented(model, labels, settings)?;
@@ -381,31 +384,50 @@ fn choose(
                 |&fill| Ok(scored(&truth.turns, &named(filled(turns.clone(), fill)), COLLAR)?.errors);
             settings.fills.iter().map(errors).collect()
         };
-        // Many scales and thresholds cut a conversation alike.
+        // Many choices cut a conversation alike.
         let mut known: HashMap<Vec<usize>, Vec<DiarizationErrors>> = HashMap::new();
-        let mut all = Vec::with_capacity(choices.len());
-        for model in &models {
-            let tree = segments.cluster(model, settings)?;
-            for &threshold in &settings.thresholds {
-                let labels = cut(&tree, threshold, SpeakerCount::Automatic);
-                if !known.contains_key(&labels) {
-                    known.insert(labels.clone(), by_fill(model, &labels)?);
+        let mut all = Vec::new();
+        for &most_evidence in &settings.most_evidence {
+            for &(kappa, ref model) in &models {
+                let tree = segments.cluster(model, most_evidence)?;
+                for &threshold in &settings.thresholds {
+                    let labels = cut(&tree, threshold, SpeakerCount::Automatic);
+                    if !known.contains_key(&labels) {
+                        known.insert(labels.clone(), by_fill(model, &labels)?);
+                    }
+                    let tuned = |fill| Tuned { kappa, threshold, fill, most_evidence };
+                    let errors = settings.fills.iter().map(|&fill| tuned(fill)).zip(known[&labels].clone());
+                    all.extend(errors);
                 }
-                all.extend_from_slice(&known[&labels]);
             }
         }
         Ok(all)
     };
-    let errors =
-        conversations.par_iter().zip(speech).map(of_one).collect::<Result<Vec<Vec<DiarizationErrors>>>>()?;
-    let tried: Vec<(Tuned, DiarizationErrors)> = choices
-        .into_iter()
-        .enumerate()
-        .map(|(i, tuned)| (tuned, errors.iter().map(|of| of[i]).sum()))
-        .collect();
-    let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
-    let best: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
-    Ok(*best[best.len() / 2])
+    let of_all = conversations.par_iter().map(of_one).collect::<Result<Vec<_>>>()?;
+    let choices = of_all.first().map_or(0, Vec::len) / settings.most_evidence.len();
+    let mut best: Option<(Tuned, DiarizationErrors)> = None;
+    for bound in 0..settings.most_evidence.len() {
+        let tried = (bound * choices..(bound + 1) * choices)
+            .map(|i| (of_all[0][i].0, of_all.iter().map(|of| of[i].1).sum()))
+            .collect::<Vec<(Tuned, DiarizationErrors)>>();
+        let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
+        let equals: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
+        let &(tuned, errors) = equals[equals.len() / 2];
+        let model = trained.scaled(System::Proposed, tuned.kappa)?;
+        let of_long = |(truth, speech): &(Conversation, Speech)| -> Result<DiarizationErrors> {
+            let segments = Segments::new(&trained.proposed, speech, settings)?;
+            let tree = segments.cluster(&model, tuned.most_evidence)?;
+            let labels = cut(&tree, tuned.threshold, SpeakerCount::Automatic);
+            let (turns, _) = segments.resegmented(&model, &labels, settings)?;
+            Ok(scored(&truth.turns, &named(filled(turns, tuned.fill)), COLLAR)?.errors)
+        };
+        let long = long.par_iter().map(of_long).collect::<Result<Vec<_>>>()?;
+        let errors = std::iter::once(errors).chain(long).sum::<DiarizationErrors>();
+        if best.as_ref().is_none_or(|(_, least)| errors.rate() < least.rate()) {
+            best = Some((tuned, errors));
+        }
+    }
+    best.ok_or_else(|| Error::Data("there is no conversation to choose by".into()))
 }
 
 fn named(turns: Vec<Turn>) -> Vec<Segment> {

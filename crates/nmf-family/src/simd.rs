@@ -365,15 +365,32 @@ impl<T: Real, Out: Sink<T>> Product<'_, T, Out> {
         for r in 0..ROWS {
             out.begin::<S, VECTORS>((row + r) * b.width + start, &mut sums[r]);
         }
-        let a_rows = if Out::TRANSPOSED { 1 } else { a.width };
-        let a_depth = if Out::TRANSPOSED { a.width } else { 1 };
-        let a_data = &a.data[row * a_rows..];
-        for (d, b_row) in b.data.chunks_exact(b.width).take(depth).enumerate() {
-            let b_row = vectors::<T, S, VECTORS>(b_row, start);
+        // Slices as long as the loops run, so that nothing is checked inside.
+        if Out::TRANSPOSED {
+            let rows = a.data.chunks_exact(a.width).zip(b.data.chunks_exact(b.width)).take(depth);
+            for (a_row, b_row) in rows {
+                let (a_row, b_row) = (&a_row[row..row + ROWS], vectors::<T, S, VECTORS>(b_row, start));
+                for r in 0..ROWS {
+                    let factor = T::splat(simd, a_row[r]);
+                    for v in 0..VECTORS {
+                        sums[r][v] = T::fused(simd, factor, b_row[v], sums[r][v]);
+                    }
+                }
+            }
+        } else {
+            let mut a_rows = [a.data; ROWS];
             for r in 0..ROWS {
-                let factor = T::splat(simd, a_data[r * a_rows + d * a_depth]);
-                for v in 0..VECTORS {
-                    sums[r][v] = T::fused(simd, factor, b_row[v], sums[r][v]);
+                a_rows[r] = &a.data[(row + r) * a.width..][..depth];
+            }
+            let mut b_rows = b.data.chunks_exact(b.width);
+            for d in 0..depth {
+                let Some(b_row) = b_rows.next() else { break };
+                let b_row = vectors::<T, S, VECTORS>(b_row, start);
+                for r in 0..ROWS {
+                    let factor = T::splat(simd, a_rows[r][d]);
+                    for v in 0..VECTORS {
+                        sums[r][v] = T::fused(simd, factor, b_row[v], sums[r][v]);
+                    }
                 }
             }
         }

@@ -68,13 +68,19 @@ fn weighted<T: Real>(
     weights: &[f64],
     frame_of: impl Fn(usize, usize) -> usize,
 ) -> Array2<T> {
-    let mut out = Array2::zeros(features.raw_dim());
-    for (t, mut row) in out.rows_mut().into_iter().enumerate() {
+    let columns = features.ncols();
+    let features = features.as_standard_layout();
+    let values = features.as_slice().unwrap_or_default();
+    let mut out = vec![T::zero(); values.len()];
+    for (t, row) in out.chunks_exact_mut(columns.max(1)).enumerate() {
         for (i, &weight) in weights.iter().enumerate() {
-            row.scaled_add(T::of(weight), &features.row(frame_of(t, i)));
+            let frame = &values[frame_of(t, i) * columns..][..columns];
+            let weight = T::of(weight);
+            row.iter_mut().zip(frame).for_each(|(sum, &value)| *sum += weight * value);
         }
     }
-    out
+    // As many values as went in.
+    Array2::from_shape_vec(features.raw_dim(), out).unwrap_or_default()
 }
 
 /// Weights that give `order!` times the leading coefficient of the least-squares polynomial of degree `order` through

@@ -256,15 +256,15 @@ impl<T: Real> Fbank<T> {
         let signal = signal.as_standard_layout();
         let signal = signal.as_slice().unwrap_or_default();
         let mut buffers = self.fft.buffers();
+        let mut samples = vec![T::zero(); self.length];
         let mut power = vec![T::zero(); self.filters.n_bins()];
         let mut mel = vec![T::zero(); self.filters.n_mels()];
         let floor = T::of(self.params.floor);
 
         for t in 0..self.frames(signal.len()) {
+            self.cut(signal, t, &mut samples);
             // What follows the frame in the buffer stays zero.
-            let frame = &mut buffers.frame[..self.length];
-            self.cut(signal, t, frame);
-            let log_energy = self.condition(frame);
+            let log_energy = self.condition(&mut samples, &mut buffers.frame[..self.length]);
             self.fft.process(&mut buffers);
             self.power.of_spectrum(&buffers, &mut power);
             self.filters.apply_frame(&power, &mut mel);
@@ -290,21 +290,22 @@ impl<T: Real> Fbank<T> {
         }
     }
 
-    /// Removes the mean, pre-emphasises and windows; returns the log energy before the last two.
-    fn condition(&self, frame: &mut [T]) -> T {
+    /// Removes the mean of the samples, pre-emphasises and windows them into `frame`; returns the log energy before the last two.
+    fn condition(&self, samples: &mut [T], frame: &mut [T]) -> T {
         if self.params.remove_dc {
-            let mean = sum(frame, |x| x) / T::of(frame.len() as f64);
-            frame.iter_mut().for_each(|x| *x -= mean);
+            let mean = sum(samples, |x| x) / T::of(samples.len() as f64);
+            samples.iter_mut().for_each(|x| *x -= mean);
         }
-        let energy = sum(frame, |x| x * x);
+        let energy = sum(samples, |x| x * x);
 
         let coefficient = T::of(self.params.preemphasis);
-        for n in (1..frame.len()).rev() {
-            frame[n] -= coefficient * frame[n - 1];
-        }
-        frame[0] -= coefficient * frame[0];
-
-        frame.iter_mut().zip(self.window.iter()).for_each(|(x, &w)| *x *= w);
+        // The first sample stands for the one before it.
+        frame[0] = (samples[0] - coefficient * samples[0]) * self.window[0];
+        let steps = samples[1..].iter().zip(&samples[..samples.len() - 1]).zip(&self.window[1..]);
+        frame[1..]
+            .iter_mut()
+            .zip(steps)
+            .for_each(|(out, ((&x, &before), &w))| *out = (x - coefficient * before) * w);
         num_traits::Float::max(energy, T::of(f64::from(f32::EPSILON))).ln()
     }
 }

@@ -55,6 +55,7 @@ impl Progress {
     }
 
     /// The stages that ended, and their seconds.
+    #[cfg(feature = "torch")]
     pub(super) fn stages(&self) -> &[(String, f64)] {
         &self.stages
     }

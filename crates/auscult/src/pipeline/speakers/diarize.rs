@@ -22,12 +22,16 @@ pub enum SpeakerCount {
 const MATRIX: usize = 256 << 20;
 /// Relevance factor of the models that frames are given to in the end.
 const RELEVANCE: f64 = 16.0;
+/// Seconds of speech that make a speaker of the longest recording.
+const ENOUGH: f64 = 12.0;
 /// Frames a segment must have to start a cluster: shorter ones are given to others at the end.
 const LEAST_SEGMENT: usize = 20;
 
 /// Speech cut into segments of, it is hoped, one speaker each.
 pub(crate) struct Segments<'a> {
     speech: &'a Speech,
+    /// First frame and the one after the last.
+    spans: Vec<(usize, usize)>,
     statistics: Vec<Statistics>,
 }
 
@@ -62,7 +66,7 @@ impl<'a> Segments<'a> {
             .map(|&(from, to)| model.statistics(speech.features.slice(s![from..to, ..])))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
-        Ok(Self { speech, statistics })
+        Ok(Self { speech, spans, statistics })
     }
 
     /// The clustering of the segments by the comparison, evidence scaled as the model says.
@@ -70,17 +74,66 @@ impl<'a> Segments<'a> {
         cluster(model, &self.statistics, most_evidence)
     }
 
+    /// Frames of speech that make a speaker.
+    fn least(&self, settings: &Diarization) -> f64 {
+        let all: f64 = self.statistics.iter().map(Statistics::frames).sum();
+        (settings.least_share * all).min(ENOUGH * FRAME_RATE).max(settings.least_speaker * FRAME_RATE)
+    }
+
+    /// The speaker of each segment. Of the clusters, only those with enough speech are speakers: a clustering leaves odd bits alone to the
+    /// last, and the longer the recording, the more of them. They have no label here and are given to speakers in the end.
+    pub(crate) fn labels(
+        &self,
+        tree: &Dendrogram,
+        threshold: f64,
+        count: SpeakerCount,
+        settings: &Diarization,
+    ) -> Vec<Option<usize>> {
+        let least = self.least(settings);
+        let speech = |labels: &[usize]| {
+            let mut frames = vec![0.0; labels.iter().max().map_or(0, |most| most + 1)];
+            labels.iter().zip(&self.statistics).for_each(|(&label, one)| frames[label] += one.frames());
+            frames
+        };
+        let enough = |labels: &[usize]| speech(labels).iter().filter(|&&frames| frames >= least).count();
+        let (labels, most) = match count {
+            SpeakerCount::Automatic => (cut(tree, threshold, count), usize::MAX),
+            // The fewest clusters among which there are so many speakers; the odd bits come on top.
+            SpeakerCount::Known(count) => {
+                let mut cuts = (count..=tree.leaves()).map(|clusters| tree.cut_at_count(clusters));
+                let labels = cuts.find(|labels| enough(labels) >= count);
+                (labels.unwrap_or_else(|| tree.cut_at_count(count)), count)
+            }
+        };
+        let frames = speech(&labels);
+        let mut speakers: Vec<usize> = (0..frames.len()).collect();
+        speakers.sort_by(|&a, &b| frames[b].total_cmp(&frames[a]));
+        // Where there is little speech, the loudest is somebody.
+        let kept = speakers.iter().filter(|&&label| frames[label] >= least).count().clamp(1, most.max(1));
+        speakers.truncate(kept);
+        speakers.sort_unstable();
+        labels.iter().map(|label| speakers.iter().position(|speaker| speaker == label)).collect()
+    }
+
+    /// The labelled segments as turns.
+    pub(crate) fn turns(&self, labels: &[Option<usize>]) -> Vec<Turn> {
+        let labelled = self.spans.iter().zip(labels);
+        labelled.filter_map(|(&(from, to), label)| Some((from, to, (*label)?))).collect()
+    }
+
     /// Gives every speech frame to the best path through the clusters' adapted mixtures, and makes turns of it.
     pub(crate) fn resegmented(
         &self,
         model: &SpeakerModel,
-        labels: &[usize],
+        labels: &[Option<usize>],
         settings: &Diarization,
     ) -> Result<(Vec<Turn>, Vec<Statistics>)> {
-        let speakers = labels.iter().max().map_or(0, |most| most + 1);
+        let speakers = labels.iter().flatten().max().map_or(0, |most| most + 1);
         let mut clusters = vec![Statistics::empty(model.ubm()); speakers];
-        for (statistics, &label) in self.statistics.iter().zip(labels) {
-            clusters[label].add(statistics);
+        for (statistics, label) in self.statistics.iter().zip(labels) {
+            if let Some(label) = *label {
+                clusters[label].add(statistics);
+            }
         }
         let places = self.speech.places();
         if speakers == 0 {
@@ -103,7 +156,7 @@ impl<'a> Segments<'a> {
             // Speakers that lost (nearly) all their frames leave; the others learn from what they have now.
             let counts: Vec<usize> =
                 (0..clusters.len()).map(|k| path.iter().filter(|&&label| label == k).count()).collect();
-            let least = (settings.least_speaker * FRAME_RATE) as usize;
+            let least = self.least(settings) as usize;
             let most = counts.iter().copied().max().unwrap_or(0);
             let kept: Vec<usize> =
                 (0..clusters.len()).filter(|&k| counts[k] >= least.min(most).max(1)).collect();

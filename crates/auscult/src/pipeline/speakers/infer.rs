@@ -7,7 +7,7 @@ use auscult_eval_metrics::Segment;
 use auscult_fa_speaker::{SpeakerModel, Statistics, posterior};
 use ndarray::ArrayView1;
 
-use super::diarize::{Segments, SpeakerCount, Turn, across_blocks, cut, filled};
+use super::diarize::{Segments, SpeakerCount, Turn, across_blocks, filled};
 use super::front_end::{FeatureExtractor, seconds};
 use super::model::DiarizationModel;
 use crate::{Error, Result};
@@ -170,7 +170,8 @@ impl Diarizer {
         let speech = self.extractor.features(ArrayView1::from(samples)).map_err(refused)?;
         let segments = Segments::new(&self.segments, &speech, settings)?;
         let tuned = self.model.tuned();
-        let labels = cut(&segments.cluster(&self.segments, tuned.most_evidence)?, tuned.threshold, count);
+        let tree = segments.cluster(&self.segments, tuned.most_evidence)?;
+        let labels = segments.labels(&tree, tuned.threshold, count, settings);
         let (turns, clusters) = segments.resegmented(&self.segments, &labels, settings)?;
         Ok((filled(turns, tuned.fill), clusters))
     }

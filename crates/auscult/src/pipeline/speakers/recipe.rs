@@ -142,11 +142,13 @@ pub struct Diarization {
     pub thresholds: Vec<f64>,
     /// Seconds of a speaker's pauses that belong to the turn, to choose from.
     pub fills: Vec<f64>,
-    /// Speakers heard for less than so many seconds are given to others.
+    /// Clusters of less than so many seconds are no speakers: what they say is given to others.
     pub least_speaker: f64,
+    /// Nor are those of less than this share of the speech, up to 12 s.
+    pub least_share: f64,
     /// Seconds of speech that a cluster counts for at most, to choose from: more of it is no surer.
     pub most_evidence: Vec<f64>,
-    /// Long simulated conversations, as many of development speakers, who choose `most_evidence` by them, as of test speakers, a seed.
+    /// Long simulated conversations, as many of development speakers, who choose by them too, as of test speakers, a seed.
     pub long_conversations: usize,
     /// Seconds of a long conversation.
     pub long_seconds: f64,
@@ -164,9 +166,10 @@ impl Default for Diarization {
             thresholds: vec![-10.0, -8.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0],
             fills: vec![0.0, 0.3, 0.5, 1.0],
             least_speaker: 1.0,
+            least_share: 0.04,
             most_evidence: vec![2.0, 4.0, 8.0, 16.0],
             long_conversations: 3,
-            long_seconds: 600.0,
+            long_seconds: 400.0,
         }
     }
 }

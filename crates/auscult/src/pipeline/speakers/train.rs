@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::clusterings::{Calibration, Measures, calibration, choose_threshold};
 use super::conversations::{Conversation, conversation, cut_segments, turns};
 use super::corpus::{Corpus, Meeting, Utterance, read_manifest, read_meetings};
-use super::diarize::{Segments, SpeakerCount, Turn, cut, filled};
+use super::diarize::{Segments, SpeakerCount, Turn, filled};
 use super::front_end::{FeatureExtractor, Speech, seconds};
 use super::infer::Diarizer;
 use super::model::{DiarizationModel, Notes, Tuned};
@@ -362,8 +362,8 @@ fn pooled_segments(
         .collect()
 }
 
-/// The evidence scale, threshold and pauses of least errors on development conversations, for each bound of the evidence; of equals the
-/// middle choice. Of the bounds, that of least errors on these and on long conversations, where alone it matters much. And the errors.
+/// The evidence scale and its bound, the threshold and the pauses of least errors on development conversations; of equals the middle
+/// choice. And these errors. Long conversations are not resegmented for each choice, which would take most of a training's time.
 fn choose(
     trained: &Trained,
     settings: &Diarization,
@@ -376,58 +376,49 @@ fn choose(
         .map(|&kappa| Ok((kappa, trained.scaled(System::Proposed, kappa)?)))
         .collect::<Result<Vec<(f64, SpeakerModel)>>>()?;
     // Errors of one conversation by every choice, in the same order.
-    let of_one = |(truth, speech): &(Conversation, Speech)| -> Result<Vec<(Tuned, DiarizationErrors)>> {
+    let of_one = |(truth, speech): &(Conversation, Speech), resegment: bool| {
         let segments = Segments::new(&trained.proposed, speech, settings)?;
-        let by_fill = |model, labels: &[usize]| -> Result<Vec<DiarizationErrors>> {
-            let (turns, _) = segments.resegmented(model, labels, settings)?;
+        let by_fill = |model, labels: &[Option<usize>]| -> Result<Vec<DiarizationErrors>> {
+            let turns = match resegment {
+                true => segments.resegmented(model, labels, settings)?.0,
+                false => segments.turns(labels),
+            };
             let errors =
                 |&fill| Ok(scored(&truth.turns, &named(filled(turns.clone(), fill)), COLLAR)?.errors);
             settings.fills.iter().map(errors).collect()
         };
         // Many choices cut a conversation alike.
-        let mut known: HashMap<Vec<usize>, Vec<DiarizationErrors>> = HashMap::new();
+        let mut known: HashMap<Vec<Option<usize>>, Vec<DiarizationErrors>> = HashMap::new();
         let mut all = Vec::new();
         for &most_evidence in &settings.most_evidence {
             for &(kappa, ref model) in &models {
                 let tree = segments.cluster(model, most_evidence)?;
                 for &threshold in &settings.thresholds {
-                    let labels = cut(&tree, threshold, SpeakerCount::Automatic);
+                    let labels = segments.labels(&tree, threshold, SpeakerCount::Automatic, settings);
                     if !known.contains_key(&labels) {
                         known.insert(labels.clone(), by_fill(model, &labels)?);
                     }
-                    let tuned = |fill| Tuned { kappa, threshold, fill, most_evidence };
-                    let errors = settings.fills.iter().map(|&fill| tuned(fill)).zip(known[&labels].clone());
-                    all.extend(errors);
+                    let tuned = |&fill| Tuned { kappa, threshold, fill, most_evidence };
+                    all.extend(settings.fills.iter().map(tuned).zip(known[&labels].clone()));
                 }
             }
         }
         Ok(all)
     };
-    let of_all = conversations.par_iter().map(of_one).collect::<Result<Vec<_>>>()?;
-    let choices = of_all.first().map_or(0, Vec::len) / settings.most_evidence.len();
-    let mut best: Option<(Tuned, DiarizationErrors)> = None;
-    for bound in 0..settings.most_evidence.len() {
-        let tried = (bound * choices..(bound + 1) * choices)
-            .map(|i| (of_all[0][i].0, of_all.iter().map(|of| of[i].1).sum()))
-            .collect::<Vec<(Tuned, DiarizationErrors)>>();
-        let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
-        let equals: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
-        let &(tuned, errors) = equals[equals.len() / 2];
-        let model = trained.scaled(System::Proposed, tuned.kappa)?;
-        let of_long = |(truth, speech): &(Conversation, Speech)| -> Result<DiarizationErrors> {
-            let segments = Segments::new(&trained.proposed, speech, settings)?;
-            let tree = segments.cluster(&model, tuned.most_evidence)?;
-            let labels = cut(&tree, tuned.threshold, SpeakerCount::Automatic);
-            let (turns, _) = segments.resegmented(&model, &labels, settings)?;
-            Ok(scored(&truth.turns, &named(filled(turns, tuned.fill)), COLLAR)?.errors)
-        };
-        let long = long.par_iter().map(of_long).collect::<Result<Vec<_>>>()?;
-        let errors = std::iter::once(errors).chain(long).sum::<DiarizationErrors>();
-        if best.as_ref().is_none_or(|(_, least)| errors.rate() < least.rate()) {
-            best = Some((tuned, errors));
-        }
-    }
-    best.ok_or_else(|| Error::Data("there is no conversation to choose by".into()))
+    let errors = conversations
+        .par_iter()
+        .map(|one| of_one(one, true))
+        .chain(long.par_iter().map(|one| of_one(one, false)))
+        .collect::<Result<Vec<Vec<(Tuned, DiarizationErrors)>>>>()?;
+    let first = errors.first().ok_or_else(|| Error::Data("there is no conversation to choose by".into()))?;
+    let tried: Vec<(Tuned, DiarizationErrors)> = first
+        .iter()
+        .enumerate()
+        .map(|(i, &(tuned, _))| (tuned, errors.iter().map(|of| of[i].1).sum()))
+        .collect();
+    let least = tried.iter().map(|(_, errors)| errors.rate()).fold(f64::INFINITY, f64::min);
+    let best: Vec<_> = tried.iter().filter(|(_, errors)| errors.rate() <= least).collect();
+    Ok(*best[best.len() / 2])
 }
 
 fn named(turns: Vec<Turn>) -> Vec<Segment> {

@@ -167,7 +167,7 @@ impl Default for Diarization {
             fills: vec![0.0, 0.3, 0.5, 1.0],
             least_speaker: 1.0,
             least_share: 0.04,
-            most_evidence: vec![2.0, 4.0, 8.0, 16.0],
+            most_evidence: vec![16.0],
             long_conversations: 3,
             long_seconds: 400.0,
         }

@@ -3,7 +3,7 @@
 //! Paper 002 (Jeon, Ma and Macho, "An Utterance Comparison Model for Speaker Clustering Using Factor Analysis", ICASSP
 //! 2011) integrates the unknown speaker out of "both utterances are one speaker's": the comparison weighs how much each
 //! utterance has to say. This crate has the model with and without eigenchannels, all it takes to train it, the distances it
-//! is compared with, and agglomerative clustering. It works on feature matrices and knows nothing of sound files.
+//! is compared with, agglomerative clustering, and resegmentation by Viterbi and by variational Bayes. It works on feature matrices and knows nothing of sound files.
 //!
 //! ```
 //! use auscult_fa_speaker::{Alignment, EigenvoiceParams, GmmParams, Statistics, ndarray::Array2};
@@ -55,6 +55,7 @@ mod resegmentation;
 mod simd;
 mod stat;
 mod statistics;
+mod variational;
 
 pub use ndarray;
 pub use {
@@ -77,6 +78,7 @@ pub use {
     resegmentation::ViterbiParams,
     stat::SpeakerStat,
     statistics::{PrefixStatistics, Statistics},
+    variational::{VariationalParams, VariationalSpeakers},
 };
 
 /// What features may be: `f32` or `f64`.

@@ -10,3 +10,4 @@ mod models;
 mod segmentation;
 mod support;
 mod training;
+mod variational;

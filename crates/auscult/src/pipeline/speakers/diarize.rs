@@ -121,59 +121,36 @@ impl<'a> Segments<'a> {
         labelled.filter_map(|(&(from, to), label)| Some((from, to, (*label)?))).collect()
     }
 
-    /// Gives every speech frame to the best path through the clusters' adapted mixtures, and makes turns of it.
+    /// Speakers and turns inferred together from the labels on, then every frame of speech given to the best path through the
+    /// speakers' adapted mixtures: turns, and what each speaker said. `penalty` is the weight of the prior of a voice.
     pub(crate) fn resegmented(
         &self,
         model: &SpeakerModel,
         labels: &[Option<usize>],
+        unpenalised: f64,
+        count: SpeakerCount,
         settings: &Diarization,
     ) -> Result<(Vec<Turn>, Vec<Statistics>)> {
-        let speakers = labels.iter().flatten().max().map_or(0, |most| most + 1);
-        let mut clusters = vec![Statistics::empty(model.ubm()); speakers];
-        for (statistics, label) in self.statistics.iter().zip(labels) {
-            if let Some(label) = *label {
-                clusters[label].add(statistics);
-            }
-        }
-        let places = self.speech.places();
-        if speakers == 0 {
-            return Ok((Vec::new(), clusters));
-        }
         let frames = self.speech.voiced();
-        let mut path = vec![0; places.len()];
-        for pass in 0..=settings.passes {
-            let heard = pass == settings.passes;
-            if clusters.len() > 1 {
-                let mut scores = Array2::zeros((places.len(), clusters.len()));
-                for (mut column, cluster) in scores.columns_mut().into_iter().zip(&clusters) {
-                    let adapted = model.ubm().adapted(cluster, RELEVANCE).map_err(failed)?;
-                    column.assign(&adapted.log_likelihoods(frames.view()).map_err(failed)?);
-                }
-                path = settings.viterbi.path(scores.view(), &places).map_err(failed)?;
-            } else {
-                path.fill(0);
-            }
-            // Speakers that lost (nearly) all their frames leave; the others learn from what they have now.
-            let counts: Vec<usize> =
-                (0..clusters.len()).map(|k| path.iter().filter(|&&label| label == k).count()).collect();
-            let least = self.least(settings) as usize;
-            let most = counts.iter().copied().max().unwrap_or(0);
-            let kept: Vec<usize> =
-                (0..clusters.len()).filter(|&k| counts[k] >= least.min(most).max(1)).collect();
-            let all = kept.len() == clusters.len();
-            let relearn = |k: usize| -> Result<Statistics> {
-                let rows: Vec<usize> = (0..path.len()).filter(|&t| path[t] == k).collect();
-                model.statistics(frames.select(Axis(0), &rows).view()).map_err(failed)
-            };
-            clusters = kept.iter().map(|&k| relearn(k)).collect::<Result<_>>()?;
-            if heard && all {
-                break;
-            }
+        let places = self.speech.places();
+        if labels.iter().all(Option::is_none) || frames.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
         }
+        let inferred = self.inferred(model, labels, unpenalised, count, settings, frames.view())?;
+        let mut scores = Array2::zeros((frames.nrows(), inferred.len()));
+        for (mut column, speaker) in scores.columns_mut().into_iter().zip(&inferred) {
+            let adapted = model.ubm().adapted(speaker, RELEVANCE).map_err(failed)?;
+            column.assign(&adapted.log_likelihoods(frames.view()).map_err(failed)?);
+        }
+        let path = settings.viterbi.path(scores.view(), &places).map_err(failed)?;
+        let said = |speaker: usize| -> Result<Statistics> {
+            let rows: Vec<usize> = (0..path.len()).filter(|&t| path[t] == speaker).collect();
+            model.statistics(frames.select(Axis(0), &rows).view()).map_err(failed)
+        };
+        let speakers = (0..inferred.len()).map(said).collect::<Result<_>>()?;
         let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label));
-        Ok((filled(turns, 0.0), clusters))
+        Ok((filled(turns, 0.0), speakers))
     }
-}
 
 /// Turns of one speaker that touch or are at most `fill` seconds apart become one; a pause between two speakers is nobody's.
 pub(crate) fn filled(turns: impl IntoIterator<Item = Turn>, fill: f64) -> Vec<Turn> {

@@ -20,6 +20,8 @@ pub struct Tuned {
     pub fill: f64,
     /// Seconds of speech that a cluster counts for at most.
     pub most_evidence: f64,
+    /// Seconds of speech up to which the prior of a voice weighs once.
+    pub unpenalised: f64,
 }
 
 /// What the model's sidecar holds besides the model.

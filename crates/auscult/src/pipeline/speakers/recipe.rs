@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use auscult_fa_speaker::{
-    ChangeParams, EigenchannelParams, EigenvoiceParams, GmmParams, PldaParams, ViterbiParams,
+    ChangeParams, EigenchannelParams, EigenvoiceParams, GmmParams, PldaParams, VariationalParams,
+    ViterbiParams,
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,10 +133,17 @@ pub struct Diarization {
     pub test_conversations: usize,
     /// Where speech is cut.
     pub change: ChangeParams,
+    /// How turns and voices are inferred together; the penalty is set by `unpenalised`.
+    pub variational: VariationalParams,
+    /// Mean seconds of speech from one draw of the speaker to the next.
+    pub turn: f64,
+    /// Probability that a turn goes on after a pause.
+    pub resumes: f64,
+    /// Seconds of speech up to which the prior of a voice weighs once, to choose from; in recordings with more speech it weighs as many
+    /// times more as there is more.
+    pub unpenalised: Vec<f64>,
     /// How frames are given to speakers in the end.
     pub viterbi: ViterbiParams,
-    /// Rounds of it.
-    pub passes: usize,
     /// Evidence scales to choose from.
     pub kappas: Vec<f64>,
     /// Least log-likelihood ratios of a merge to choose from.
@@ -160,10 +168,13 @@ impl Default for Diarization {
             development_conversations: 30,
             test_conversations: 20,
             change: ChangeParams::default(),
+            variational: VariationalParams::default(),
+            turn: 20.0,
+            resumes: 0.3,
+            unpenalised: vec![30.0, 45.0, 60.0, 90.0],
             viterbi: ViterbiParams::default(),
-            passes: 2,
-            kappas: vec![0.05, 0.07, 0.1, 0.15, 0.2, 0.3],
-            thresholds: vec![-10.0, -8.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0],
+            kappas: vec![0.07, 0.1, 0.15, 0.2],
+            thresholds: vec![-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0],
             fills: vec![0.0, 0.3, 0.5, 1.0],
             least_speaker: 1.0,
             least_share: 0.04,
@@ -218,6 +229,15 @@ impl Recipe {
             (
                 positive(&self.diarization.most_evidence),
                 "diarization.most_evidence must be seconds, more than 0",
+            ),
+            (
+                positive(&self.diarization.unpenalised),
+                "diarization.unpenalised must be seconds, more than 0",
+            ),
+            (self.diarization.turn > 0.0, "diarization.turn must be seconds, more than 0"),
+            (
+                (0.0..=1.0).contains(&self.diarization.resumes),
+                "diarization.resumes must be a probability",
             ),
             (self.models.chunk >= 0.5, "models.chunk must be at least 0.5 s"),
             (

@@ -1,7 +1,12 @@
-//! From features to turns: change detection, comparison, clustering, resegmentation.
+//! From features to turns: change detection, comparison, clustering, inference, resegmentation.
 
-use auscult_fa_speaker::{BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statistics, agglomerate};
+use std::ops::Range;
+
+use auscult_fa_speaker::{
+    BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statistics, VariationalParams, VariationalSpeakers, agglomerate,
+};
 use ndarray::{Array2, Axis, s};
+use rayon::prelude::*;
 
 use super::front_end::{FRAME_RATE, Speech};
 use super::model::Tuned;
@@ -80,8 +85,8 @@ impl<'a> Segments<'a> {
         (settings.least_share * all).min(ENOUGH * FRAME_RATE).max(settings.least_speaker * FRAME_RATE)
     }
 
-    /// The speaker of each segment. Of the clusters, only those with enough speech are speakers: a clustering leaves odd bits alone to the
-    /// last, and the longer the recording, the more of them. They have no label here and are given to speakers in the end.
+    /// The speaker of each segment to start from. A clustering leaves odd bits alone to the last, and the longer the recording, the more of
+    /// them: what is beyond the number of speakers, or of starts, has no label here and is given to speakers in the end.
     pub(crate) fn labels(
         &self,
         tree: &Dendrogram,
@@ -97,7 +102,8 @@ impl<'a> Segments<'a> {
         };
         let enough = |labels: &[usize]| speech(labels).iter().filter(|&&frames| frames >= least).count();
         let (labels, most) = match count {
-            SpeakerCount::Automatic => (cut(tree, threshold, count), usize::MAX),
+            // Any cluster may turn out to be a speaker.
+            SpeakerCount::Automatic => (cut(tree, threshold, count), MOST_STARTS),
             // The fewest clusters among which there are so many speakers; the odd bits come on top.
             SpeakerCount::Known(count) => {
                 let mut cuts = (count..=tree.leaves()).map(|clusters| tree.cut_at_count(clusters));
@@ -108,21 +114,13 @@ impl<'a> Segments<'a> {
         let frames = speech(&labels);
         let mut speakers: Vec<usize> = (0..frames.len()).collect();
         speakers.sort_by(|&a, &b| frames[b].total_cmp(&frames[a]));
-        // Where there is little speech, the loudest is somebody.
-        let kept = speakers.iter().filter(|&&label| frames[label] >= least).count().clamp(1, most.max(1));
-        speakers.truncate(kept);
+        speakers.truncate(most.max(1));
         speakers.sort_unstable();
         labels.iter().map(|label| speakers.iter().position(|speaker| speaker == label)).collect()
     }
 
-    /// The labelled segments as turns.
-    pub(crate) fn turns(&self, labels: &[Option<usize>]) -> Vec<Turn> {
-        let labelled = self.spans.iter().zip(labels);
-        labelled.filter_map(|(&(from, to), label)| Some((from, to, (*label)?))).collect()
-    }
-
     /// Speakers and turns inferred together from the labels on, then every frame of speech given to the best path through the
-    /// speakers' adapted mixtures: turns, and what each speaker said. `penalty` is the weight of the prior of a voice.
+    /// speakers' adapted mixtures: turns, and what each speaker said.
     pub(crate) fn resegmented(
         &self,
         model: &SpeakerModel,
@@ -133,24 +131,117 @@ impl<'a> Segments<'a> {
     ) -> Result<(Vec<Turn>, Vec<Statistics>)> {
         let frames = self.speech.voiced();
         let places = self.speech.places();
-        if labels.iter().all(Option::is_none) || frames.is_empty() {
+        if labels.iter().all(Option::is_none) || places.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let inferred = self.inferred(model, labels, unpenalised, count, settings, frames.view())?;
-        let mut scores = Array2::zeros((frames.nrows(), inferred.len()));
-        for (mut column, speaker) in scores.columns_mut().into_iter().zip(&inferred) {
-            let adapted = model.ubm().adapted(speaker, RELEVANCE).map_err(failed)?;
-            column.assign(&adapted.log_likelihoods(frames.view()).map_err(failed)?);
-        }
-        let path = settings.viterbi.path(scores.view(), &places).map_err(failed)?;
+        let speakers = self.inferred(model, labels, unpenalised, count, settings)?;
+        let path = match speakers.len() {
+            1 => vec![0; places.len()],
+            _ => {
+                let mut scores = Array2::zeros((places.len(), speakers.len()));
+                for (mut column, speaker) in scores.columns_mut().into_iter().zip(&speakers) {
+                    let adapted = model.ubm().adapted(speaker, RELEVANCE).map_err(failed)?;
+                    column.assign(&adapted.log_likelihoods(frames.view()).map_err(failed)?);
+                }
+                settings.viterbi.path(scores.view(), &places).map_err(failed)?
+            }
+        };
         let said = |speaker: usize| -> Result<Statistics> {
             let rows: Vec<usize> = (0..path.len()).filter(|&t| path[t] == speaker).collect();
             model.statistics(frames.select(Axis(0), &rows).view()).map_err(failed)
         };
-        let speakers = (0..inferred.len()).map(said).collect::<Result<_>>()?;
+        let said = (0..speakers.len()).map(said).collect::<Result<_>>()?;
         let turns = places.iter().zip(&path).map(|(&frame, &label)| (frame, frame + 1, label));
-        Ok((filled(turns, 0.0), speakers))
+        Ok((filled(turns, 0.0), said))
     }
+
+    /// What each speaker said, by inference from the labels on; who said too little is none, and what they said is others'.
+    fn inferred(
+        &self,
+        model: &SpeakerModel,
+        labels: &[Option<usize>],
+        unpenalised: f64,
+        count: SpeakerCount,
+        settings: &Diarization,
+    ) -> Result<Vec<Statistics>> {
+        let places = self.speech.places();
+        let frames = self.speech.voiced();
+        let pieces = pieces(&places);
+        let statistics = pieces
+            .par_iter()
+            .map(|piece| model.statistics(frames.slice(s![piece.clone(), ..])))
+            .collect::<Result<Vec<Statistics>, _>>()
+            .map_err(failed)?;
+        let mut start = vec![None; self.speech.speech.len()];
+        for (&(from, to), &label) in self.spans.iter().zip(labels) {
+            start[from..to].fill(label);
+        }
+        let start: Vec<_> = pieces.iter().map(|piece| start[places[(piece.start + piece.end) / 2]]).collect();
+        let turn = settings.turn * FRAME_RATE;
+        let stays: Vec<f64> = pieces
+            .iter()
+            .map(|piece| {
+                let before = piece.start.checked_sub(1).map_or(0, |before| places[before]);
+                let paused = places[piece.start] - before > settings.viterbi.pause;
+                if paused { settings.resumes } else { (-(piece.len() as f64) / turn).exp() }
+            })
+            .collect();
+        let found = infer(model, &statistics, &stays, &start, unpenalised, count, &settings.variational)?;
+        let said = |speakers: &[usize]| {
+            let mut said = vec![Statistics::empty(model.ubm()); speakers.len()];
+            for (row, one) in found.responsibilities.rows().into_iter().zip(&statistics) {
+                let likeliest = (0..speakers.len())
+                    .fold(0, |best, s| if row[speakers[s]] > row[speakers[best]] { s } else { best });
+                said[likeliest].add(one);
+            }
+            said
+        };
+        let all: Vec<usize> = (0..found.shares.len()).collect();
+        let first = said(&all);
+        // Where there is little speech, the loudest is somebody.
+        let most = first.iter().map(Statistics::frames).fold(0.0, f64::max);
+        let least = self.least(settings).min(most);
+        let enough: Vec<usize> = all.into_iter().filter(|&s| first[s].frames() >= least).collect();
+        Ok(said(&enough))
+    }
+}
+
+/// Runs of speech frames without a gap, cut into pieces.
+fn pieces(places: &[usize]) -> Vec<Range<usize>> {
+    let mut pieces: Vec<Range<usize>> = Vec::new();
+    for (t, &place) in places.iter().enumerate() {
+        match pieces.last_mut() {
+            Some(last) if last.len() < PIECE && places[t - 1] + 1 == place => last.end += 1,
+            _ => pieces.push(t..t + 1),
+        }
+    }
+    pieces
+}
+
+/// Speakers of items inferred together with the voices; the more speech, the heavier the prior of a voice.
+fn infer(
+    model: &SpeakerModel,
+    items: &[Statistics],
+    stays: &[f64],
+    start: &[Option<usize>],
+    unpenalised: f64,
+    count: SpeakerCount,
+    params: &VariationalParams,
+) -> Result<VariationalSpeakers> {
+    let heard = items.par_iter().map(|one| model.stat(one)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let speech: f64 = items.iter().map(Statistics::frames).sum();
+    let mut params = params.clone();
+    params.penalty *= (speech / (unpenalised * FRAME_RATE)).max(1.0);
+    if matches!(count, SpeakerCount::Known(_)) {
+        params.least_share = 0.0;
+    }
+    params.fit(&heard, stays, start).map_err(failed)
+}
+
+/// Frames of a piece that has one speaker.
+const PIECE: usize = 10;
+/// Speakers that inference starts with at most: beyond, the clusters of least speech wait for an owner.
+const MOST_STARTS: usize = 40;
 
 /// Turns of one speaker that touch or are at most `fill` seconds apart become one; a pause between two speakers is nobody's.
 pub(crate) fn filled(turns: impl IntoIterator<Item = Turn>, fill: f64) -> Vec<Turn> {
@@ -174,14 +265,19 @@ pub(crate) fn cut(tree: &Dendrogram, threshold: f64, count: SpeakerCount) -> Vec
     }
 }
 
-/// One clustering of clusters from several blocks of a long recording: a speaker number for each.
+/// One clustering of clusters from several blocks of a long recording, as of pieces whose order says nothing: a speaker number for each.
 pub(crate) fn across_blocks(
     model: &SpeakerModel,
     clusters: &[Statistics],
     tuned: &Tuned,
     count: SpeakerCount,
+    settings: &Diarization,
 ) -> Result<Vec<usize>> {
-    Ok(cut(&cluster(model, clusters, tuned.most_evidence)?, tuned.threshold, count))
+    let labels = cut(&cluster(model, clusters, tuned.most_evidence)?, tuned.threshold, count);
+    let start: Vec<_> = labels.into_iter().map(Some).collect();
+    let stays = vec![0.0; clusters.len()];
+    let found = infer(model, clusters, &stays, &start, tuned.unpenalised, count, &settings.variational)?;
+    Ok(found.labels())
 }
 
 fn cluster(model: &SpeakerModel, items: &[Statistics], most_evidence: f64) -> Result<Dendrogram> {

@@ -135,7 +135,13 @@ impl Diarizer {
             first_frame += spent / hop;
             samples.drain(..spent);
         }
-        let who = across_blocks(&self.segments, &clusters, &self.model.tuned(), options.speakers)?;
+        let who = across_blocks(
+            &self.segments,
+            &clusters,
+            &self.model.tuned(),
+            options.speakers,
+            &self.model.notes.diarization,
+        )?;
         // One block was clustered already, and resegmented since.
         let single = turns.iter().all(|turn| turn.2 < clusters.len()) && first_frame == 0;
         let mut names: Vec<usize> = Vec::new();
@@ -172,7 +178,7 @@ impl Diarizer {
         let tuned = self.model.tuned();
         let tree = segments.cluster(&self.segments, tuned.most_evidence)?;
         let labels = segments.labels(&tree, tuned.threshold, count, settings);
-        let (turns, clusters) = segments.resegmented(&self.segments, &labels, settings)?;
+        let (turns, clusters) = segments.resegmented(&self.segments, &labels, tuned.unpenalised, count, settings)?;
         Ok((filled(turns, tuned.fill), clusters))
     }
 

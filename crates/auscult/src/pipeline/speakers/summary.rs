@@ -65,10 +65,10 @@ fn write(results: &Results, out: &mut String) -> std::fmt::Result {
         turns("long simulated conversations (percent)", &results.long, out)?;
     }
     for tuned in &results.tuned {
-        let Tuned { kappa, threshold, fill, most_evidence } = tuned;
+        let Tuned { kappa, threshold, fill, most_evidence, unpenalised } = tuned;
         writeln!(
             out,
-            "chosen by development speakers: kappa {kappa}, threshold {threshold}, pauses up to {fill} s filled, a cluster counts for {most_evidence} s at most"
+            "chosen by development speakers: kappa {kappa}, threshold {threshold}, pauses up to {fill} s filled, a cluster counts for {most_evidence} s at most, the prior of a voice weighs more from {unpenalised} s of speech on"
         )?;
     }
     if let Some(meetings) = &results.meetings {

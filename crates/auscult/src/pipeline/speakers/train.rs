@@ -298,17 +298,15 @@ impl Experiment<'_> {
                 .map(|index| conversation(speakers, &self.recipe.protocol, rate, seconds, &mut of(index)))
                 .collect::<Vec<Conversation>>()
         };
-        let listen = |conversations: Vec<Conversation>| -> Result<Vec<(Conversation, Speech)>> {
-            let heard =
-                |one: Conversation| Ok((self.extractor.features(ArrayView1::from(&one.samples))?, one));
-            let swapped =
-                conversations.into_par_iter().map(heard).map(|pair| pair.map(|(speech, one)| (one, speech)));
-            swapped.collect()
+        let listen = |conversation: Conversation| -> Result<(Conversation, Speech)> {
+            let speech = self.extractor.features(ArrayView1::from(&conversation.samples))?;
+            Ok((conversation, speech))
         };
         let (short, long) = (settings.development_conversations, settings.long_conversations);
-        let tuning = listen(draw(development, short, 0.0, Purpose::DevelopmentSound))?;
-        let long_tuning = listen(draw(development, long, settings.long_seconds, Purpose::DevelopmentLong))?;
-        let (tuned, development) = choose(trained, settings, &tuning, &long_tuning)?;
+        let mut tuning = draw(development, short, 0.0, Purpose::DevelopmentSound);
+        tuning.extend(draw(development, long, settings.long_seconds, Purpose::DevelopmentLong));
+        let tuning = tuning.into_par_iter().map(listen).collect::<Result<Vec<_>>>()?;
+        let (tuned, development) = choose(trained, settings, &tuning)?;
         let kappa = found.development.get(&System::Proposed).map_or(1.0, |calibration| calibration.kappa);
         let model = DiarizationModel {
             speakers: trained.scaled(System::Proposed, kappa)?,
@@ -362,13 +360,12 @@ fn pooled_segments(
         .collect()
 }
 
-/// The evidence scale and its bound, the threshold and the pauses of least errors on development conversations; of equals the middle
-/// choice. And these errors. Long conversations are not resegmented for each choice, which would take most of a training's time.
+/// The evidence scale and its bounds, the threshold and the pauses of least errors on development conversations, short and long; of
+/// equals the middle choice. And these errors.
 fn choose(
     trained: &Trained,
     settings: &Diarization,
     conversations: &[(Conversation, Speech)],
-    long: &[(Conversation, Speech)],
 ) -> Result<(Tuned, DiarizationErrors)> {
     let models = settings
         .kappas
@@ -376,30 +373,31 @@ fn choose(
         .map(|&kappa| Ok((kappa, trained.scaled(System::Proposed, kappa)?)))
         .collect::<Result<Vec<(f64, SpeakerModel)>>>()?;
     // Errors of one conversation by every choice, in the same order.
-    let of_one = |(truth, speech): &(Conversation, Speech), resegment: bool| {
+    let of_one = |(truth, speech): &(Conversation, Speech)| {
         let segments = Segments::new(&trained.proposed, speech, settings)?;
-        let by_fill = |model, labels: &[Option<usize>]| -> Result<Vec<DiarizationErrors>> {
-            let turns = match resegment {
-                true => segments.resegmented(model, labels, settings)?.0,
-                false => segments.turns(labels),
-            };
+        let by_fill = |model, labels: &[Option<usize>], unpenalised| -> Result<Vec<DiarizationErrors>> {
+            let count = SpeakerCount::Automatic;
+            let (turns, _) = segments.resegmented(model, labels, unpenalised, count, settings)?;
             let errors =
                 |&fill| Ok(scored(&truth.turns, &named(filled(turns.clone(), fill)), COLLAR)?.errors);
             settings.fills.iter().map(errors).collect()
         };
-        // Many choices cut a conversation alike.
-        let mut known: HashMap<Vec<Option<usize>>, Vec<DiarizationErrors>> = HashMap::new();
         let mut all = Vec::new();
-        for &most_evidence in &settings.most_evidence {
-            for &(kappa, ref model) in &models {
+        for &(kappa, ref model) in &models {
+            // Many choices cut a conversation alike.
+            let mut known: HashMap<(Vec<Option<usize>>, usize), Vec<DiarizationErrors>> = HashMap::new();
+            for &most_evidence in &settings.most_evidence {
                 let tree = segments.cluster(model, most_evidence)?;
                 for &threshold in &settings.thresholds {
                     let labels = segments.labels(&tree, threshold, SpeakerCount::Automatic, settings);
-                    if !known.contains_key(&labels) {
-                        known.insert(labels.clone(), by_fill(model, &labels)?);
+                    for (index, &unpenalised) in settings.unpenalised.iter().enumerate() {
+                        let key = (labels.clone(), index);
+                        if !known.contains_key(&key) {
+                            known.insert(key.clone(), by_fill(model, &labels, unpenalised)?);
+                        }
+                        let tuned = |&fill| Tuned { kappa, threshold, fill, most_evidence, unpenalised };
+                        all.extend(settings.fills.iter().map(tuned).zip(known[&key].clone()));
                     }
-                    let tuned = |&fill| Tuned { kappa, threshold, fill, most_evidence };
-                    all.extend(settings.fills.iter().map(tuned).zip(known[&labels].clone()));
                 }
             }
         }
@@ -407,8 +405,7 @@ fn choose(
     };
     let errors = conversations
         .par_iter()
-        .map(|one| of_one(one, true))
-        .chain(long.par_iter().map(|one| of_one(one, false)))
+        .map(of_one)
         .collect::<Result<Vec<Vec<(Tuned, DiarizationErrors)>>>>()?;
     let first = errors.first().ok_or_else(|| Error::Data("there is no conversation to choose by".into()))?;
     let tried: Vec<(Tuned, DiarizationErrors)> = first

@@ -389,7 +389,7 @@ impl AudioReader {
                 return Err(Error::Empty { path: self.path.clone(), what: "0 frames" });
             }
             self.warnings.push(Warning::Empty);
-        } else if self.skip > 0 {
+        } else if self.skip > 0 && self.remaining > 0 {
             return Err(beyond_end(&self.path, self.start, self.position, self.decoder.sample_rate()));
         }
         Ok(())

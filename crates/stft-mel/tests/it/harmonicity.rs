@@ -73,7 +73,13 @@ fn bad_parameters_are_refused() {
     let mut params = HarmonicityParams::new(8000);
     params.f_min = 500.0;
     assert!(params.plan::<f32>().is_err());
+    for f_min in [0.0, 1e-300, -60.0, f64::NAN] {
+        params.f_min = f_min;
+        assert!(params.plan::<f32>().is_err(), "{f_min}");
+    }
     params = HarmonicityParams::new(8000);
-    params.frame_length = 0.02;
-    assert!(params.plan::<f32>().is_err());
+    for frame_length in [0.02, 1e9, f64::INFINITY] {
+        params.frame_length = frame_length;
+        assert!(params.plan::<f32>().is_err(), "{frame_length}");
+    }
 }

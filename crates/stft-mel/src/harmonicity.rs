@@ -129,9 +129,10 @@ impl<T: Real> Harmonicity<T> {
         let mut out = Periodicity { harmonicity: Array1::zeros(frames), level: Array1::zeros(frames) };
         let mut buffers = self.fft.buffers();
         let lead = self.length.saturating_sub(self.beside) / 2;
+        let lag = self.beside.saturating_sub(self.length) / 2;
         for t in 0..frames {
             buffers.frame.fill(T::zero());
-            let start = t * self.shift;
+            let start = t * self.shift + lag;
             let (from, to) = (start.saturating_sub(lead), (start + self.length - lead).min(signal.len()));
             let at = from + lead - start;
             let inside = &mut buffers.frame[at..at + to - from];

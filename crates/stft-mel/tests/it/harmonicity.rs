@@ -69,6 +69,18 @@ fn voice_is_told_from_silence_and_noise() {
 }
 
 #[test]
+fn a_frame_shorter_than_those_beside_it_lies_in_their_middle() {
+    let mut params = HarmonicityParams::new(8000);
+    params.beside = 0.08;
+    let mut signal = Array1::<f64>::zeros(640);
+    let tone = |n: usize| (std::f64::consts::TAU * n as f64 / 32.0).sin();
+    signal.slice_mut(s![160..480]).assign(&Array1::from_shape_fn(320, tone));
+    let found = params.plan::<f64>().unwrap().process(signal.view()).unwrap();
+    assert_eq!(found.level.len(), 1);
+    assert!((found.level[0] + 3.0103).abs() < 1e-3, "{}", found.level[0]);
+}
+
+#[test]
 fn bad_parameters_are_refused() {
     let mut params = HarmonicityParams::new(8000);
     params.f_min = 500.0;

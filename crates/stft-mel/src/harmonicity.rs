@@ -112,7 +112,8 @@ impl<T: Real> Harmonicity<T> {
         len.checked_sub(self.beside).map_or(0, |room| 1 + room / self.shift)
     }
 
-    /// Periodicity of one channel. Frames that reach over its ends see zeros there.
+    /// Periodicity of one channel. Frames that reach over its ends see zeros there; a frame with a NaN counts as
+    /// silent, so that nobody speaks in it.
     ///
     /// # Errors
     /// [`Error::SignalTooShort`] for less than one frame.

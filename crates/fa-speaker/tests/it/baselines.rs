@@ -97,6 +97,10 @@ fn cross_likelihood_ratios_are_their_definition() {
     let back =
         Clr { gmm: &toy.gmm, relevance: 16.0, form: ClrForm::Slides }.distance(&second, &first).unwrap();
     assert!((clr(ClrForm::Slides) - back).abs() < 1e-9);
+    let other = Toy::new(2, 2, 2, 1, 32);
+    let stranger = Statistics::empty(&other.gmm);
+    let slides = Clr { gmm: &toy.gmm, relevance: 16.0, form: ClrForm::Slides };
+    assert!(matches!(slides.merged(&first, &stranger), Err(Error::Shape { .. })));
 }
 
 #[test]

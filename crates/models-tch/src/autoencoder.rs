@@ -85,7 +85,7 @@ impl Autoencoder {
         }
         let _no_grad = tch::no_grad_guard();
         let mut outputs = Vec::with_capacity(inputs.len());
-        for chunk in inputs.chunks(batch * self.features) {
+        for chunk in inputs.chunks(batch.saturating_mul(self.features)) {
             outputs.extend(to_vec(&self.output(chunk, false)?)?);
         }
         Ok(outputs)

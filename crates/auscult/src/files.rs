@@ -46,6 +46,15 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
     serde_json::from_str(&text).map(Some).map_err(Error::part(format!("{}", path.display())))
 }
 
+/// Whether the file at `path` holds this mark and no other; where there is no file, the mark is left there.
+pub(crate) fn marked(path: &Path, mark: String) -> Result<bool> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim_end() == mark),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write(path, mark + "\n").map(|()| true),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
 /// The array `[row, column]` in an .npy file of ours, or `None` where there is none that is whole.
 ///
 /// The length a header claims is held against what follows it, so that a damaged one takes no memory.

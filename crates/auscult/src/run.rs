@@ -202,19 +202,15 @@ impl Run {
     /// # Errors
     /// [`Error::Run`] where they are others.
     pub(crate) fn begun_with(&self, now: String) -> Result<()> {
-        let file = self.path("jobs/recordings.sha256");
-        match std::fs::read_to_string(&file) {
-            Ok(begun) if begun.trim_end() == now => Ok(()),
-            Ok(_) => Err(Error::Run {
-                path: self.folder.clone(),
-                problem:
-                    "the recordings are not those it was begun with: one was changed, mended or lost since; \
-                          put it back, or remove this folder to train anew"
-                        .into(),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => files::write(&file, now + "\n"),
-            Err(error) => Err(Error::io("read", &file)(error)),
+        if files::marked(&self.path("jobs/recordings.sha256"), now)? {
+            return Ok(());
         }
+        Err(Error::Run {
+            path: self.folder.clone(),
+            problem: "the recordings are not those it was begun with: one was changed, mended or lost since; \
+                      put it back, or remove this folder to train anew"
+                .into(),
+        })
     }
 
     /// The run's name, e.g. `mini-1a2b3c4d`.

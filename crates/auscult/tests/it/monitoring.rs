@@ -150,6 +150,14 @@ fn what_cannot_be_learnt_from_is_refused() {
     std::fs::create_dir(place.path("short")).unwrap();
     machine(&place.path("short/a.wav"), 0, 0.0, 16_000, 1, 4.0);
     train("short").refused(&["whole segments of 10 s"]);
+    // what was learnt from them is not taken for what others would teach
+    std::fs::create_dir(place.path("other")).unwrap();
+    machine(&place.path("other/a.wav"), 1, 0.0, 16_000, 1, 4.0);
+    train("other").refused(&["other recordings or settings"]);
+    std::fs::create_dir(place.path("mixed")).unwrap();
+    machine(&place.path("mixed/a.wav"), 0, 0.0, 16_000, 1, 2.0);
+    machine(&place.path("mixed/b.wav"), 1, 0.0, 16_000, 2, 2.0);
+    place.auscult(["monitor", "--train", "mixed", "-o", "mixed-model"]).refused(&["b.wav", "2 channels"]);
     place.auscult(["monitor", "--model", "model2", "short"]).refused(&["there is no monitor here"]);
     place.auscult(["monitor", "--train", "short", "--false-alarms", "1.5"]).refused(&["false-alarm rate"]);
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
-use ndarray_npy::ViewNpyExt as _;
+use ndarray_npy::{ViewNpyExt as _, WriteNpyExt as _};
 
 use crate::{Error, Result};
 
@@ -61,6 +61,13 @@ pub(crate) fn marked(path: &Path, mark: String) -> Result<bool> {
 pub(crate) fn read_npy(path: &Path) -> Option<Array2<f32>> {
     let bytes = std::fs::read(path).ok()?;
     Some(ArrayView2::<f32>::view_npy(&bytes).ok()?.to_owned())
+}
+
+/// [`write`] of an .npy file.
+pub(crate) fn write_npy(path: &Path, values: &Array2<f32>) -> Result<()> {
+    let mut npy = Vec::new();
+    values.write_npy(&mut npy).map_err(Error::part(format!("{}", path.display())))?;
+    write(path, npy)
 }
 
 /// A finished job is known by its results; its checkpoint, thrice the size of the network, only takes room.

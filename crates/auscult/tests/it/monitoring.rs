@@ -67,8 +67,9 @@ fn a_followed_folder_is_heard_as_it_fills() {
     machine(&place.path("ill.wav"), 51, 0.05, 16_000, 2, 3.0);
     let whole = std::fs::read(place.path("ill.wav")).unwrap();
     std::fs::create_dir(place.path("inbox")).unwrap();
+    std::fs::create_dir(place.path("second")).unwrap();
     let mut child = place
-        .command(["monitor", "--model", "model", "--json", "--follow", "inbox"])
+        .command(["monitor", "--model", "model", "--json", "--follow", "inbox", "second"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -90,6 +91,9 @@ fn a_followed_folder_is_heard_as_it_fills() {
     // a file that came and was scored is left alone
     std::fs::write(place.path("inbox/b.wav"), &whole).unwrap();
     assert!(next()["path"].as_str().unwrap().ends_with("b.wav"));
+    // and so is one in another folder
+    std::fs::write(place.path("second/c.wav"), &whole).unwrap();
+    while !next()["path"].as_str().unwrap().ends_with("c.wav") {}
     child.kill().unwrap();
     child.wait().unwrap();
 }

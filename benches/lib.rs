@@ -1,4 +1,4 @@
-//! Inputs the benches share: fixed seeds, sizes named in each bench id.
+//! Nothing but the examples of the front page: the benches, and the programs that their peers run, stand beside it.
 
 /// The front page's examples, for the compiler to read.
 #[cfg(doctest)]

@@ -1,8 +1,5 @@
 //! Resampling, WAV reading and WAV writing; ten seconds of seeded noise each.
 
-// criterion's macros expand to undocumented public items.
-#![allow(missing_docs)]
-
 use std::hint::black_box;
 
 use auscult_audio_io::{Audio, ReadOptions, SampleFormat, read, resample, write_wav};

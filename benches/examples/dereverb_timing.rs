@@ -1,4 +1,4 @@
-//! Times dereverberation on a prepared spectrum, for `benches/peers/wpe.py`.
+//! Times dereverberation on a prepared spectrum, for `benches/peers/dereverb.py`.
 //!
 //! `dereverb_timing JOB PRECISION SPECTRUM REPETITIONS [OUTPUT]` prints a JSON line with the best time in seconds, of
 //! the wall and of the processor. JOB is `offline`, `nara` (offline with nara_wpe's floor), `online` (time per frame) or

@@ -22,16 +22,9 @@ from pathlib import Path
 import numpy as np
 from nara_wpe.utils import stft
 from nara_wpe.wpe import get_power_online, online_wpe_step, wpe_v8
-from ratios import row
+from ratios import built, row
 
 TAPS, DELAY = 10, 3
-
-
-def example_binary():
-    """Builds the Rust side and asks cargo where it is."""
-    command = "cargo build --release -p auscult-benches --example dereverb_timing --message-format json".split()
-    messages = map(json.loads, subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines())
-    return next(m["executable"] for m in messages if m.get("target", {}).get("name") == "dereverb_timing")
 
 
 def recording(rng, channels=8, seconds=10, rate=16_000):
@@ -72,7 +65,7 @@ def online(spectrum, frames):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    binary = example_binary()
+    binary = built("dereverb_timing")
     spectrum = stft(recording(np.random.default_rng(0)), size=512, shift=256)  # [channel, frame, bin]
     by_bin = np.ascontiguousarray(spectrum.transpose(2, 0, 1))
     frames = 60

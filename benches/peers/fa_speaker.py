@@ -19,21 +19,13 @@ from pathlib import Path
 
 import librosa
 import numpy as np
-from ratios import row
+from ratios import built, row
 from sklearn.mixture import GaussianMixture
 
 warnings.filterwarnings("ignore")
-ROOT = Path(__file__).resolve().parents[2]
 UTTERANCES, FACTORS = 2000, 20
 FRAMES, FEATURES, COMPONENTS = 273_000, 26, 256
 RATE, SECONDS = 8000, 767
-
-
-def build():
-    command = "cargo build --release -p auscult-benches --example fa_speaker_timing --message-format json"
-    lines = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    built = [json.loads(line) for line in lines if line.startswith("{")]
-    return next(line["executable"] for line in built if line.get("target", {}).get("name") == "fa_speaker_timing")
 
 
 def evidence(precision, linear):
@@ -64,7 +56,7 @@ def em_seconds(frames, start):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    binary = build()
+    binary = built("fa_speaker_timing")
     rng = np.random.default_rng(0)
     g = 2 * rng.normal(size=(UTTERANCES, FACTORS, FACTORS))
     precision, linear = g @ g.transpose(0, 2, 1), 20 * rng.normal(size=(UTTERANCES, FACTORS))

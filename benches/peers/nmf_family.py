@@ -10,7 +10,6 @@ import os
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ[threads] = "1"
 
-import json
 import resource
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from ratios import row
+from ratios import built, row
 from sklearn.decomposition import NMF
 
 warnings.filterwarnings("ignore")
@@ -33,13 +32,6 @@ JOBS = [
     ("mu", 0, 40, {"f64": 5}),
 ]
 LOSS = {2: "Euclidean", 1: "Kullback-Leibler", 0: "Itakura-Saito"}
-
-
-def example_binary():
-    """Builds the Rust side and asks cargo where it is."""
-    command = "cargo build --release -p auscult-nmf-family --example factorize --message-format json".split()
-    messages = map(json.loads, subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines())
-    return next(m["executable"] for m in messages if m.get("target", {}).get("name") == "factorize")
 
 
 def spectrogram(rng):
@@ -57,7 +49,7 @@ def children():
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    binary = example_binary()
+    binary = built("factorize", package="auscult-nmf-family")
     rng = np.random.default_rng(0)
     x = spectrogram(rng)
     scale = np.sqrt(x.mean() / ATOMS)

@@ -1,9 +1,21 @@
-"""The rows of the ratio table: printed here, and kept for `cargo xtask bench --peers` in the file it names."""
+"""What the peers share: the Rust side, and the rows of the ratio table, which are printed and kept for
+`cargo xtask bench --peers` in the file it names."""
 
 import json
 import os
+import pathlib
+import subprocess
 
 KEPT_IN = os.environ.get("AUSCULT_RATIOS")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def built(example, package="auscult-benches"):
+    """Builds an example in release mode and asks cargo where it is."""
+    command = f"cargo build --release -p {package} --example {example} --message-format json".split()
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    messages = (json.loads(line) for line in lines if line.startswith("{"))
+    return next(m["executable"] for m in messages if m.get("target", {}).get("name") == example)
 
 
 def row(job, peer, ours, theirs, goal=None):

@@ -9,22 +9,16 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     os.environ[variable] = "1"
 
 import json
-import pathlib
 import subprocess
 import time
 
 import numpy as np
-from ratios import row
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from ratios import built, row
 
 
 def build():
     """The path of the `eval_metrics_timing` example, built in release mode."""
-    command = "cargo build --release -p auscult-benches --example eval_metrics_timing --message-format json"
-    lines = subprocess.run(command.split(), cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    built = [json.loads(line) for line in lines if line.startswith("{")]
-    return next(line["executable"] for line in built if line.get("target", {}).get("name") == "eval_metrics_timing")
+    return built("eval_metrics_timing")
 
 
 def compare(program, score, files, peers, rounds=3, repetitions=3, tolerance=1e-6, goals=None):

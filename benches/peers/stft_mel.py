@@ -10,7 +10,6 @@ import os
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[threads] = "1"
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -20,18 +19,11 @@ from pathlib import Path
 
 import librosa
 import numpy as np
-from ratios import row
+from ratios import built, row
 
 RATE, SECONDS = 22050, 600
 STFT = dict(n_fft=1024, hop_length=315)
 GOALS = {"mel": 2, "mfcc": 2}
-
-
-def example_binary():
-    """Builds the Rust side and asks cargo where it is."""
-    command = "cargo build --release -p auscult-stft-mel --example logmel_bench --message-format json".split()
-    messages = map(json.loads, subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines())
-    return next(m["executable"] for m in messages if m.get("target", {}).get("name") == "logmel_bench")
 
 
 def peer_jobs(y):
@@ -46,7 +38,7 @@ def peer_jobs(y):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    binary = example_binary()
+    binary = built("logmel_bench", package="auscult-stft-mel")
     y = (0.1 * np.random.default_rng(0).standard_normal(RATE * SECONDS)).astype(np.float32)
     jobs = peer_jobs(y)
     for job in jobs.values():

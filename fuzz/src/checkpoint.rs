@@ -68,8 +68,8 @@ pub(crate) fn read(folder: &Path, bytes: &[u8]) {
     let _ = SpeakerModel::load_any(&stem);
     // What loads also listens, to half a second: its files may contradict each other.
     let sound = crate::lay(folder, "sound.wav", &sound());
-    if let Ok(mut listener) = birds::BirdModel::load(&stem, cpu).and_then(birds::Listener::new) {
-        let _ = birds::infer(&mut listener, &sound, &birds::InferOptions::default());
+    if let Ok(listener) = birds::BirdModel::load(&stem, cpu).and_then(birds::Listener::new) {
+        let _ = birds::infer(&listener, &sound, &birds::InferOptions::default());
     }
     if let Ok(listener) = svd::SvdModel::load(&stem, cpu).and_then(svd::Listener::new) {
         let _ = svd::infer(&listener, &sound, &svd::InferOptions::default());

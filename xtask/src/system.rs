@@ -20,22 +20,13 @@ pub struct SystemPackage {
 }
 
 /// All of them.
-pub const PACKAGES: &[SystemPackage] = &[
-    SystemPackage {
-        name: "C++ compiler",
-        apt: "g++",
-        purpose: "torch-sys compiles its bridge to libtorch with it",
-        required: true,
-        probe: cxx_version,
-    },
-    SystemPackage {
-        name: "OpenBLAS",
-        apt: "libopenblas-dev",
-        purpose: "LAPACK for the factor analysis; no crate needs it yet",
-        required: false,
-        probe: openblas_version,
-    },
-];
+pub const PACKAGES: &[SystemPackage] = &[SystemPackage {
+    name: "C++ compiler",
+    apt: "g++",
+    purpose: "torch-sys compiles its bridge to libtorch with it",
+    required: true,
+    probe: cxx_version,
+}];
 
 /// What looks at reports; only `report --check` needs it.
 pub const BROWSER: SystemPackage = SystemPackage {
@@ -113,13 +104,4 @@ fn cxx_version() -> Option<String> {
         let text = process::capture(Command::new(name).arg("--version")).ok()?;
         text.lines().next().map(str::to_owned)
     })
-}
-
-fn openblas_version() -> Option<String> {
-    if let Ok(version) = process::capture(Command::new("pkg-config").args(["--modversion", "openblas"])) {
-        return Some(version.trim().to_owned());
-    }
-    // Without pkg-config, ask the linker that will have to find it.
-    let linked = process::succeeds(Command::new("cc").args(["-shared", "-lopenblas", "-o", "/dev/null"]));
-    linked.then(|| "found".to_owned())
 }

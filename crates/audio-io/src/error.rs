@@ -25,10 +25,7 @@ pub enum Error {
     },
 
     /// Zero bytes, or a valid header without a single frame.
-    #[error(
-        "{}: holds no audio ({what}); fetch or record it again, or read it with strict(false) if an empty signal is fine",
-        path.display()
-    )]
+    #[error("{}: holds no audio ({what}); fetch or record it again", path.display())]
     Empty {
         /// The file.
         path: PathBuf,

@@ -42,8 +42,8 @@ pub struct ReadOptions {
     /// Which audio track of a file with several (MP4 stems), from 0; `None`, the default, reads the file's own default
     /// track.
     pub track: Option<usize>,
-    /// Whether a truncated or damaged file, an empty one, or a sample that is NaN, infinite or beyond 1e30 is an error (the default).
-    /// If not, what can be read is kept, silence stands in for the rest, and a [`Warning`] says so.
+    /// Whether a truncated or damaged file, a header without a frame, or a sample that is NaN, infinite or beyond 1e30
+    /// is an error (the default). If not, what can be read is kept, silence stands in for the rest, and a [`Warning`] says so.
     pub strict: bool,
 }
 
@@ -386,10 +386,11 @@ impl AudioReader {
     fn check_length(&mut self) -> Result<()> {
         if self.position == 0 && self.remaining > 0 {
             if self.strict {
-                return Err(Error::Empty { path: self.path.clone(), what: "0 frames" });
+                let what = "0 frames, which strict(false) accepts";
+                return Err(Error::Empty { path: self.path.clone(), what });
             }
             self.warnings.push(Warning::Empty);
-        } else if self.skip > 0 {
+        } else if self.skip > 0 && self.remaining > 0 {
             return Err(beyond_end(&self.path, self.start, self.position, self.decoder.sample_rate()));
         }
         Ok(())

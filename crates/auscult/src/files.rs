@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
-use ndarray_npy::ViewNpyExt as _;
+use ndarray_npy::{ViewNpyExt as _, WriteNpyExt as _};
 
 use crate::{Error, Result};
 
@@ -46,12 +46,28 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
     serde_json::from_str(&text).map(Some).map_err(Error::part(format!("{}", path.display())))
 }
 
+/// Whether the file at `path` holds this mark and no other; where there is no file, the mark is left there.
+pub(crate) fn marked(path: &Path, mark: String) -> Result<bool> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim_end() == mark),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write(path, mark + "\n").map(|()| true),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
 /// The array `[row, column]` in an .npy file of ours, or `None` where there is none that is whole.
 ///
 /// The length a header claims is held against what follows it, so that a damaged one takes no memory.
 pub(crate) fn read_npy(path: &Path) -> Option<Array2<f32>> {
     let bytes = std::fs::read(path).ok()?;
     Some(ArrayView2::<f32>::view_npy(&bytes).ok()?.to_owned())
+}
+
+/// [`write`] of an .npy file.
+pub(crate) fn write_npy(path: &Path, values: &Array2<f32>) -> Result<()> {
+    let mut npy = Vec::new();
+    values.write_npy(&mut npy).map_err(Error::part(format!("{}", path.display())))?;
+    write(path, npy)
 }
 
 /// A finished job is known by its results; its checkpoint, thrice the size of the network, only takes room.

@@ -168,6 +168,26 @@ impl Run {
         })
     }
 
+    /// That this run has no model, why, and which of the runs beside it have one.
+    pub(crate) fn lacks_model(&self, why: &str) -> Error {
+        let beside = self.folder.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+        let mut others: Vec<String> = beside
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Self::open_folder(&entry.ok()?.path()).ok())
+            .filter(|run| run.about.pipeline == self.about.pipeline && run.path("model.json").is_file())
+            .map(|run| run.folder.display().to_string())
+            .collect();
+        // One of them may be `latest` too.
+        others.sort();
+        others.dedup();
+        let others = match others.as_slice() {
+            [] => String::new(),
+            some => format!("; these runs have one: {}", some.join(", ")),
+        };
+        Error::Run { path: self.folder.clone(), problem: format!("it has no model: {why}{others}") }
+    }
+
     /// `stages.jsonl`: what was worked on, and for how many seconds, in the order it was done.
     ///
     /// # Errors
@@ -202,19 +222,15 @@ impl Run {
     /// # Errors
     /// [`Error::Run`] where they are others.
     pub(crate) fn begun_with(&self, now: String) -> Result<()> {
-        let file = self.path("jobs/recordings.sha256");
-        match std::fs::read_to_string(&file) {
-            Ok(begun) if begun.trim_end() == now => Ok(()),
-            Ok(_) => Err(Error::Run {
-                path: self.folder.clone(),
-                problem:
-                    "the recordings are not those it was begun with: one was changed, mended or lost since; \
-                          put it back, or remove this folder to train anew"
-                        .into(),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => files::write(&file, now + "\n"),
-            Err(error) => Err(Error::io("read", &file)(error)),
+        if files::marked(&self.path("jobs/recordings.sha256"), now)? {
+            return Ok(());
         }
+        Err(Error::Run {
+            path: self.folder.clone(),
+            problem: "the recordings are not those it was begun with: one was changed, mended or lost since; \
+                      put it back, or remove this folder to train anew"
+                .into(),
+        })
     }
 
     /// The run's name, e.g. `mini-1a2b3c4d`.
@@ -278,6 +294,18 @@ mod tests {
         assert!(error.contains("a `birds` run"), "{error}");
         let error = Run::open(runs.path(), "svd", Path::new("latest")).unwrap_err().to_string();
         assert!(error.contains("no run here"), "{error}");
+    }
+
+    #[test]
+    fn a_run_without_a_model_names_those_that_have_one() {
+        let runs = tempfile::tempdir().unwrap();
+        let with = Run::open_or_create(runs.path(), "birds", "mini", "0123456789").unwrap();
+        let without = Run::open_or_create(runs.path(), "birds", "best", "abcdef0123").unwrap();
+        assert!(without.lacks_model("unfinished").to_string().ends_with("it has no model: unfinished"));
+        files::write(&with.path("model.json"), "{}").unwrap();
+        let error = without.lacks_model("unfinished").to_string();
+        assert!(error.contains("unfinished; these runs have one: "), "{error}");
+        assert!(error.ends_with("mini-01234567"), "{error}");
     }
 
     #[test]

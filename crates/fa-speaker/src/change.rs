@@ -35,7 +35,7 @@ impl ChangeParams {
     /// cover all of them.
     ///
     /// # Errors
-    /// A window that is no multiple of the step, NaN or infinity.
+    /// A window that is no multiple of the step; NaN or infinity, or values whose squares are.
     pub fn segments<T: Feature>(&self, frames: ArrayView2<T>) -> Result<Vec<(usize, usize)>> {
         let fits = self.step > 0 && self.window >= self.step && self.window.is_multiple_of(self.step);
         check_parameter(fits, "window", self.window, format!("a multiple of the step, {}", self.step))?;
@@ -60,7 +60,7 @@ impl ChangeParams {
         let middles = reach..(blocks.len() + 1).saturating_sub(reach);
         let scores: Vec<f64> = middles
             .clone()
-            .map(|m| bic.distance(&window(&blocks[m - reach..m]), &window(&blocks[m..m + reach])))
+            .map(|m| bic.distance(&window(&blocks[m - reach..m])?, &window(&blocks[m..m + reach])?))
             .collect::<Result<_>>()?;
         for (i, m) in middles.enumerate() {
             let around =

@@ -82,7 +82,7 @@ impl Loadings {
         self.scaled.ncols()
     }
 
-    /// P = Σₖ Nₖ Vₖᵀ Cₖ⁻¹ Vₖ and d = Σₖ Vₖᵀ Cₖ⁻¹ Fₖ of an utterance (spec 1.4).
+    /// P = Σₖ Nₖ Vₖᵀ Cₖ⁻¹ Vₖ and d = Σₖ Vₖᵀ Cₖ⁻¹ Fₖ of an utterance.
     ///
     /// # Errors
     /// Statistics of another mixture.
@@ -133,7 +133,7 @@ impl Loadings {
     }
 }
 
-/// The channel integrated out (spec 1.3): of the joint statistics of [V U], P - Fᵀ K F and d - Fᵀ K e, with
+/// The channel integrated out: of the joint statistics of [V U], P - Fᵀ K F and d - Fᵀ K e, with
 /// K⁻¹ = I + E⁻¹.
 pub(crate) fn without_channel(joint: &SpeakerStat, voices: usize) -> Result<SpeakerStat> {
     let channels = joint.factors() - voices;

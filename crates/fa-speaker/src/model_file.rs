@@ -50,7 +50,7 @@ impl SpeakerModel {
                 arrays.push((name, loadings.values().shape().to_vec(), bytes(&mut loadings.values().iter())));
             }
         }
-        let file = stem.with_extension("safetensors");
+        let file = appended(stem, ".safetensors");
         let failed = |problem: String| Error::ModelFile { path: file.clone(), problem };
         let views = arrays
             .iter()
@@ -68,7 +68,7 @@ impl SpeakerModel {
         let mut text = serde_json::to_string_pretty(&sidecar).map_err(|error| failed(error.to_string()))?;
         text.push('\n');
         write(&file, &content)?;
-        write(&stem.with_extension("json"), text.as_bytes())
+        write(&appended(stem, ".json"), text.as_bytes())
     }
 
     /// Reads what [`save`](Self::save) wrote, for features made as `front_end` says. Returns the model and the notes.
@@ -82,7 +82,7 @@ impl SpeakerModel {
                 "this model was trained on features made by {trained_on}, and is now given others, made by {front_end}; \
                  use its front end, or train a model on yours"
             );
-            return Err(Error::ModelFile { path: stem.with_extension("json"), problem });
+            return Err(Error::ModelFile { path: appended(stem, ".json"), problem });
         }
         Ok((model, notes))
     }
@@ -93,9 +93,9 @@ impl SpeakerModel {
     /// # Errors
     /// [`Error::ModelFile`] for files that are missing or damaged.
     pub fn load_any(stem: &Path) -> Result<(Self, Value, Value)> {
-        let file = stem.with_extension("json");
+        let file = appended(stem, ".json");
         let text = fs::read(&file).map_err(unreadable(&file))?;
-        let arrays = stem.with_extension("safetensors");
+        let arrays = appended(stem, ".safetensors");
         let content = fs::read(&arrays).map_err(unreadable(&arrays))?;
         Self::parse(&text, &content, stem)
     }
@@ -106,14 +106,14 @@ impl SpeakerModel {
     /// [`Error::ModelFile`] for contents that are damaged.
     pub fn parse(json: &[u8], safetensors: &[u8], stem: &Path) -> Result<(Self, Value, Value)> {
         let wrong = |problem: String| Error::ModelFile {
-            path: stem.with_extension("json"),
+            path: appended(stem, ".json"),
             problem: format!("{problem}; train the model again, or fetch it again"),
         };
         let sidecar: Sidecar = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
         if sidecar.format != FORMAT {
             return Err(wrong(format!("the format is {}, this version reads {FORMAT}", sidecar.format)));
         }
-        let path = stem.with_extension("safetensors");
+        let path = appended(stem, ".safetensors");
         let failed = |problem: String| Error::ModelFile { path: path.clone(), problem };
         let tensors = SafeTensors::deserialize(safetensors)
             .map_err(|error| failed(format!("{error}; the file is damaged: train the model again")))?;
@@ -147,6 +147,13 @@ impl SpeakerModel {
         }
         Ok((model, sidecar.front_end, sidecar.notes))
     }
+}
+
+/// `name.x` + `.json` = `name.x.json`; unlike `with_extension`, keeps every dot of the name.
+fn appended(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn read_tensor(tensors: &SafeTensors, name: &str, path: &Path) -> Result<(Vec<usize>, Vec<f64>)> {

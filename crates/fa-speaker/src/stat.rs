@@ -7,7 +7,7 @@ use crate::{Error, Result};
 /// All that the model knows of an utterance, or of a cluster of utterances: the prior-free precision P and the linear term d of
 /// its likelihood as a function of the speaker factor y, p(utterance | y) ∝ exp(dᵀ y - ½ yᵀ P y).
 ///
-/// With or without eigenchannels the algebra is the same (spec 1.3). Statistics of utterances of one speaker add up.
+/// With or without eigenchannels the algebra is the same. Statistics of utterances of one speaker add up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpeakerStat {
     /// Lower triangle of P by rows, then d. One allocation: clusterings hold many.

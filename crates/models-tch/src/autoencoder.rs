@@ -17,7 +17,7 @@ use crate::layers::Layer;
 use crate::networks::Network;
 use crate::optimizer::sorted;
 use crate::random::{mix, with_seed};
-use crate::storage::{Stored, appended, write_atomically, write_tensors};
+use crate::storage::{Stored, appended, read_sidecar, save_model};
 use crate::trainer::{self, Measure, Objective};
 use crate::training::TrainParams;
 
@@ -85,7 +85,7 @@ impl Autoencoder {
         }
         let _no_grad = tch::no_grad_guard();
         let mut outputs = Vec::with_capacity(inputs.len());
-        for chunk in inputs.chunks(batch * self.features) {
+        for chunk in inputs.chunks(batch.saturating_mul(self.features)) {
             outputs.extend(to_vec(&self.output(chunk, false)?)?);
         }
         Ok(outputs)
@@ -116,11 +116,6 @@ impl Autoencoder {
     /// # Errors
     /// If a file cannot be written or a weight is NaN.
     pub fn save(&self, path_stem: &Path, metadata: &serde_json::Value) -> Result<()> {
-        let weights = appended(path_stem, ".safetensors");
-        if !write_tensors(&weights, &sorted(&self.store), None)? {
-            return Err(Error::format(&weights, "the weights are not finite, so nothing was written"));
-        }
-        let path = appended(path_stem, ".json");
         let sidecar = Sidecar {
             format: FORMAT,
             network: self.network.clone(),
@@ -128,8 +123,7 @@ impl Autoencoder {
             version: env!("CARGO_PKG_VERSION").into(),
             metadata: metadata.clone(),
         };
-        let text = serde_json::to_string_pretty(&sidecar).map_err(|error| Error::format(&path, error))?;
-        write_atomically(&path, text.as_bytes())
+        save_model(path_stem, &self.store, &sidecar)
     }
 
     /// Reads what [`save`](Self::save) wrote, with the metadata.
@@ -137,13 +131,7 @@ impl Autoencoder {
     /// # Errors
     /// If a file is missing or broken, or the two do not belong together.
     pub fn load(path_stem: &Path, device: Device) -> Result<(Self, serde_json::Value)> {
-        let path = appended(path_stem, ".json");
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::file("read", &path, error))?;
-        let sidecar: Sidecar = serde_json::from_str(&text).map_err(|error| Error::format(&path, error))?;
-        if sidecar.format != FORMAT {
-            let reason = format!("it has format {}, this version reads {FORMAT}", sidecar.format);
-            return Err(Error::format(&path, reason));
-        }
+        let sidecar: Sidecar = read_sidecar(path_stem, FORMAT)?;
         let stored = Stored::read(&appended(path_stem, ".safetensors"))?;
         let autoencoder = budget::filled_from(stored.numbers(), || {
             Self::new(&sidecar.network, sidecar.features, 0, device)

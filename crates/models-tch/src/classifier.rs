@@ -149,7 +149,7 @@ impl Classifier {
         }
         let _no_grad = tch::no_grad_guard();
         let mut probabilities = Vec::with_capacity(inputs.len() / example_len * self.classes.len());
-        for chunk in inputs.chunks(batch * example_len) {
+        for chunk in inputs.chunks(batch.saturating_mul(example_len)) {
             let logits = self.logits(chunk, input_shape, false)?;
             let softmax = logits.f_softmax(-1, Kind::Float).during("a softmax")?;
             probabilities.extend(to_vec(&softmax)?);

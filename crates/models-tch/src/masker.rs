@@ -220,7 +220,7 @@ pub(crate) fn in_batches(
         return Err(Error::parameter("magnitudes", "negative, NaN or infinite somewhere", expected));
     }
     let mut all = Vec::with_capacity(magnitudes.len());
-    for chunk in magnitudes.chunks(batch * patch) {
+    for chunk in magnitudes.chunks(batch.saturating_mul(patch)) {
         all.extend(masks(chunk)?);
     }
     Ok(all)

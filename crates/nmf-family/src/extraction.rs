@@ -30,7 +30,7 @@ pub struct Residuals {
     pub objective: f64,
     /// |X - W H - R| / |X|: how far the constraint is from holding.
     pub primal: f64,
-    /// |change of R| / |X| in this iteration; for the exact solver the gradient of the Lagrangian over |Wᵗ X|.
+    /// |change of R| / |X| in this iteration; for the exact solver the gradient of the Lagrangian over |Wᵀ X|.
     pub dual: f64,
     /// max(W H - X, 0) over all entries: how far W H exceeds X.
     pub violation: f64,
@@ -53,13 +53,13 @@ impl Sums {
         self.violation = self.violation.max(other.violation);
     }
 
-    fn residuals(self, iteration: usize, norm: f64, dual_norm: f64) -> Residuals {
-        let over = |sum: f64, norm: f64| if norm > 0.0 { sum.sqrt() / norm } else { 0.0 };
+    fn residuals(self, iteration: usize, norm: f64) -> Residuals {
+        let over = |sum: f64| if norm > 0.0 { sum.sqrt() / norm } else { 0.0 };
         Residuals {
             iteration,
             objective: 0.5 * self.energy,
-            primal: over(self.primal, norm),
-            dual: over(self.dual, dual_norm),
+            primal: over(self.primal),
+            dual: over(self.dual),
             violation: self.violation,
         }
     }
@@ -92,7 +92,7 @@ pub(crate) fn extract<T: Real, S>(
         let mut total = Sums::default();
         // A block that stopped earlier stays where it stopped.
         records.iter().filter_map(|record| record.get(i).or(record.last())).for_each(|sums| total.add(*sums));
-        total.residuals(i + 1, norm, norm)
+        total.residuals(i + 1, norm)
     });
     let record = record.collect();
     Extraction { activations: h.to_transposed_array(), residual: r.to_transposed_array(), record }

@@ -2,11 +2,10 @@
 //! what they do not explain (section 3.2).
 
 use crate::Real;
-use crate::activations::{Atoms, Gather, Rule, pass};
+use crate::activations::Atoms;
 use crate::error::{Result, check_matrix, check_shape};
 use crate::extraction::{Extraction, positive};
-use crate::loss::{FLOOR, Loss};
-use crate::nmf::{NmfParams, Penalty, flat_start};
+use crate::nmf::{NmfParams, supervised};
 use crate::nmu::{self, NmuSolver};
 use crate::nne::{self, NneParams};
 use crate::rows::Rows;
@@ -173,15 +172,7 @@ fn with_phase_of<T: Real>(z: Complex<T>, amplitude: T) -> Complex<T> {
 }
 
 fn extract_by_nmf<T: Real>(x: &Rows<T>, atoms: &Atoms<T>, iterations: usize) -> Extraction<T> {
-    let rule = Rule {
-        loss: Loss::Euclidean,
-        coordinate_descent: false,
-        penalty: Penalty::default(),
-        floor: FLOOR,
-        steps: iterations,
-    };
-    let mut h = flat_start(x, atoms);
-    pass(x, &mut h, atoms, &rule, Gather::default());
+    let h = supervised(x, atoms, iterations);
     let mut residual = Rows::zeros(x.rows(), x.columns());
     h.view().times(atoms.by_atom.view(), residual.view_mut());
     for (r, &x) in residual.data_mut().iter_mut().zip(x.data()) {

@@ -63,7 +63,8 @@ impl Loss {
             return 0.5 * (x - y) * (x - y);
         }
         if x <= floor {
-            // Where beta <= 0 a zero can only be padding: `check_data` refuses it in X.
+            // Where beta <= 0 a zero is padding, for `check_data` refuses it in X; other entries up to `floor` count as
+            // nothing, because their loss has no bound.
             return if beta <= 0.0 { 0.0 } else { y.powf(beta) / beta };
         }
         let safe = y.max(floor);

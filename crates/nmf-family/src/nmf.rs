@@ -461,7 +461,7 @@ pub fn activations<T: Real>(x: ArrayView2<T>, w: ArrayView2<T>, params: &NmfPara
 }
 
 /// Every activation of a frame alike, and such that Σ W h = Σ x: scales with the frame and sees no other.
-pub(crate) fn flat_start<T: Real>(frames: &Rows<T>, atoms: &Atoms<T>) -> Rows<T> {
+fn flat_start<T: Real>(frames: &Rows<T>, atoms: &Atoms<T>) -> Rows<T> {
     let total: T = atoms.sums.iter().copied().sum();
     let mut h = Rows::zeros(frames.rows(), atoms.by_atom.rows());
     for t in 0..frames.rows() {
@@ -470,6 +470,20 @@ pub(crate) fn flat_start<T: Real>(frames: &Rows<T>, atoms: &Atoms<T>) -> Rows<T>
             *h = if atom > T::zero() { sum / total } else { T::zero() };
         }
     }
+    h
+}
+
+/// H [frame, atom] by supervised Euclidean NMF: that many multiplicative updates from the flat start.
+pub(crate) fn supervised<T: Real>(frames: &Rows<T>, atoms: &Atoms<T>, iterations: usize) -> Rows<T> {
+    let rule = Rule {
+        loss: Loss::Euclidean,
+        coordinate_descent: false,
+        penalty: Penalty::default(),
+        floor: FLOOR,
+        steps: iterations,
+    };
+    let mut h = flat_start(frames, atoms);
+    pass(frames, &mut h, atoms, &rule, Gather::default());
     h
 }
 

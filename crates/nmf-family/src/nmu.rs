@@ -44,7 +44,7 @@ pub enum NmuSolver {
 impl Default for NmuSolver {
     /// 30 Tepper-Sapiro iterations, sigma 1.
     fn default() -> Self {
-        NmuSolver::TepperSapiro { iterations: 30, tolerance: 0.0, sigma: 1.0 }
+        Self::tepper_sapiro(30)
     }
 }
 

@@ -10,11 +10,10 @@ mod exact;
 mod printed;
 
 use crate::Real;
-use crate::activations::{Atoms, Gather, Rule, pass};
+use crate::activations::Atoms;
 use crate::error::{Result, check_parameter};
 use crate::extraction::{Extraction, prepare};
-use crate::loss::{FLOOR, Loss};
-use crate::nmf::{Penalty, flat_start, setters};
+use crate::nmf::{setters, supervised};
 use crate::rows::Rows;
 use ndarray::ArrayView2;
 
@@ -159,14 +158,5 @@ pub(crate) fn extract_prepared<T: Real>(x: &Rows<T>, atoms: &Atoms<T>, params: &
 
 /// Line 3 of Algorithm 1: H by supervised NMF.
 fn supervised_start<T: Real>(x: &Rows<T>, atoms: &Atoms<T>, params: &NneParams) -> Rows<T> {
-    let mut h = flat_start(x, atoms);
-    let rule = Rule {
-        loss: Loss::Euclidean,
-        coordinate_descent: false,
-        penalty: Penalty::default(),
-        floor: FLOOR,
-        steps: params.start_iterations,
-    };
-    pass(x, &mut h, atoms, &rule, Gather::default());
-    h
+    supervised(x, atoms, params.start_iterations)
 }

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView1};
 use crate::error::{Error, Result, check};
 use crate::mel_spectrogram::Exponent;
 use crate::real_fft::RealFft;
+use crate::stft::MAX_N_FFT;
 use crate::{MelFilterBank, MelNorm, MelParams, MelScale, MelTriangles, Real, Window};
 
 /// A speech filter bank: short frames, each treated on its own. [`plan`](FbankParams::plan) checks it.
@@ -150,12 +151,13 @@ impl FbankParams {
     /// Checks the parameters and prepares the filter bank.
     ///
     /// # Errors
-    /// [`Error::BadParam`] for lengths shorter than a sample, a pre-emphasis outside 0 to 1, a floor, power or
-    /// scale that is not positive, and what [`MelParams::filter_bank`] refuses.
+    /// [`Error::BadParam`] for frames shorter than two or longer than 2^24 samples, a shift shorter than one, a
+    /// pre-emphasis outside 0 to 1, a floor, power or scale that is not positive, and what [`MelParams::filter_bank`] refuses.
     pub fn plan<T: Real>(&self) -> Result<Fbank<T>> {
         let samples = |seconds: f64| (seconds * f64::from(self.sample_rate) + 1e-6) as usize;
         let (length, shift) = (samples(self.frame_length), samples(self.frame_shift));
-        check(length >= 2, "frame_length", self.frame_length, "at least two samples, in seconds")?;
+        let allowed = (2..=MAX_N_FFT).contains(&length);
+        check(allowed, "frame_length", self.frame_length, "2 to 2^24 samples, in seconds")?;
         check(shift >= 1, "frame_shift", self.frame_shift, "at least one sample, in seconds")?;
         check((0.0..=1.0).contains(&self.preemphasis), "preemphasis", self.preemphasis, "0 to 1")?;
         check(self.power > 0.0, "power", self.power, "a positive exponent")?;

@@ -5,6 +5,7 @@ use ndarray::{Array1, ArrayView1};
 use crate::Real;
 use crate::error::{Error, Result, check, check_len};
 use crate::real_fft::RealFft;
+use crate::stft::MAX_N_FFT;
 
 /// Harmonicity after Boersma (1993, "Accurate short-term analysis of the fundamental frequency and the
 /// harmonics-to-noise ratio of a sampled sound"): the highest peak of the autocorrelation, divided by that of the window.
@@ -46,7 +47,8 @@ impl HarmonicityParams {
     /// Checks the parameters and prepares the transform.
     ///
     /// # Errors
-    /// [`Error::BadParam`] for frequencies out of order, or so low that half a frame does not hold a period.
+    /// [`Error::BadParam`] for frequencies that are not positive, out of order, or so low that half a frame does not
+    /// hold a period, and for frames of more than 2^24 samples.
     pub fn plan<T: Real>(&self) -> Result<Harmonicity<T>> {
         let rate = f64::from(self.sample_rate);
         let samples = |seconds: f64| (seconds * rate + 1e-6) as usize;
@@ -54,10 +56,12 @@ impl HarmonicityParams {
             (samples(self.frame_length), samples(self.frame_shift), samples(self.beside));
         check(shift >= 1, "frame_shift", self.frame_shift, "at least one sample, in seconds")?;
         check(beside >= 1, "beside", self.beside, "at least one sample, in seconds")?;
+        check(length <= MAX_N_FFT, "frame_length", self.frame_length, "at most 2^24 samples, in seconds")?;
+        check(self.f_min > 0.0, "f_min", self.f_min, "a positive frequency in Hz")?;
         check(self.f_max > self.f_min, "f_max", self.f_max, "more than f_min")?;
         let (shortest, longest) = ((rate / self.f_max) as usize, (rate / self.f_min) as usize);
         check(shortest >= 2, "f_max", self.f_max, "at most half the sample rate")?;
-        let reach = longest + 1 < length / 2 + length / 16;
+        let reach = longest < (length / 2 + length / 16).saturating_sub(1);
         check(reach, "frame_length", self.frame_length, "about two periods of f_min")?;
         let fft = RealFft::new((2 * length).next_power_of_two());
         let step = std::f64::consts::TAU / (length + 1) as f64;
@@ -108,7 +112,8 @@ impl<T: Real> Harmonicity<T> {
         len.checked_sub(self.beside).map_or(0, |room| 1 + room / self.shift)
     }
 
-    /// Periodicity of one channel. Frames that reach over its ends see zeros there.
+    /// Periodicity of one channel. Frames that reach over its ends see zeros there; a frame with a NaN counts as
+    /// silent, so that nobody speaks in it.
     ///
     /// # Errors
     /// [`Error::SignalTooShort`] for less than one frame.
@@ -125,9 +130,10 @@ impl<T: Real> Harmonicity<T> {
         let mut out = Periodicity { harmonicity: Array1::zeros(frames), level: Array1::zeros(frames) };
         let mut buffers = self.fft.buffers();
         let lead = self.length.saturating_sub(self.beside) / 2;
+        let lag = self.beside.saturating_sub(self.length) / 2;
         for t in 0..frames {
             buffers.frame.fill(T::zero());
-            let start = t * self.shift;
+            let start = t * self.shift + lag;
             let (from, to) = (start.saturating_sub(lead), (start + self.length - lead).min(signal.len()));
             let at = from + lead - start;
             let inside = &mut buffers.frame[at..at + to - from];

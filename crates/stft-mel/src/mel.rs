@@ -17,7 +17,7 @@ pub enum MelScale {
     Htk,
 }
 
-/// Slaney: mels per Hz below the corner, the corner in Hz and mel, and log step above.
+/// Slaney: Hz per mel below the corner, the corner in Hz and mel, and log step above.
 const SLANEY_HZ_PER_MEL: f64 = 200.0 / 3.0;
 const SLANEY_CORNER_HZ: f64 = 1000.0;
 const SLANEY_CORNER_MEL: f64 = SLANEY_CORNER_HZ / SLANEY_HZ_PER_MEL;

@@ -1,6 +1,6 @@
 //! Mel spectrogram in one pass: no full spectrogram is kept.
 
-use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayViewMut2};
 
 use crate::error::{Result, check, check_len};
 use crate::real_fft::Spectrum;
@@ -144,19 +144,6 @@ impl<T: Real> MelSpectrogram<T> {
             row.assign(&ArrayView1::from(self.mel_at(signal, start, &mut scratch)));
         }
         Ok(())
-    }
-
-    /// The mel spectrograms `[channel, frame, mel]` of `[channel, sample]`.
-    ///
-    /// # Errors
-    /// As [`Stft::forward`].
-    pub fn process_multi(&self, signal: ArrayView2<'_, T>) -> Result<Array3<T>> {
-        let frames = self.stft.framing.checked_count(signal.ncols())?;
-        let mut out = Array3::zeros((signal.nrows(), frames, self.n_mels()));
-        for (channel, mel) in signal.rows().into_iter().zip(out.axis_iter_mut(Axis(0))) {
-            self.process_into(channel, mel)?;
-        }
-        Ok(out)
     }
 
     pub(crate) fn scratch(&self) -> MelScratch<T> {

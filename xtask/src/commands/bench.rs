@@ -34,7 +34,7 @@ pub struct Args {
     /// With --peers: print the ratio table as JSON rows.
     #[arg(long, requires = "peers")]
     pub json: bool,
-    /// With --peers: put the table, with its date and processor, into README.md.
+    /// With --peers: put the table, with its date and processor, into README.md, unless a script failed.
     #[arg(long, requires = "peers", conflicts_with = "package")]
     pub readme: bool,
     /// Handed on to criterion.
@@ -105,7 +105,10 @@ fn peers(workspace: &Workspace, scripts: &[PathBuf], args: &Args) -> Result<()> 
     let kept = workspace.path(RATIOS);
     fs::create_dir_all(kept.parent().unwrap_or(workspace.root()))?;
     fs::write(&kept, &text).with_context(|| format!("cannot write {}", kept.display()))?;
-    if args.readme {
+    // Rows that a failed script lacks would be lost from the page.
+    if args.readme && !failed.is_empty() {
+        eprintln!("README.md keeps its old table");
+    } else if args.readme {
         let page = workspace.path("README.md");
         let old = fs::read_to_string(&page).context("cannot read README.md")?;
         let when = process::capture(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;

@@ -8,7 +8,7 @@ use crate::{
     system::{Installed, PACKAGES, SystemPackage},
 };
 
-/// Prepare this machine: a C++ compiler, OpenBLAS, libtorch.
+/// Prepare this machine: a C++ compiler, libtorch.
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// Only look; install and fetch nothing.

@@ -106,7 +106,9 @@ fn impossible_options() {
     assert!(matches!(options.clone().duration(f64::NAN).read(&path), Err(Error::Parameter { .. })));
     assert!(matches!(options.clone().sample_rate(0).read(&path), Err(Error::SampleRate { .. })));
     assert!(matches!(AudioReader::open(&path).unwrap().next_block(0), Err(Error::Parameter { .. })));
-    assert_eq!(options.duration(0.0).read(&path).unwrap().frames(), 0);
+    assert_eq!(options.clone().duration(0.0).read(&path).unwrap().frames(), 0);
+    let nothing = options.start(0.01).duration(0.0).read(golden("decode/bare.mp3")).unwrap();
+    assert_eq!(nothing.frames(), 0, "from a file that cannot seek");
 }
 
 /// Finite, but transforms of such numbers are not; they would stop the resampler.

@@ -81,11 +81,11 @@ pub(super) fn run(arguments: &BirdsArguments) -> anyhow::Result<()> {
     let targets = outputs(arguments)?;
     let run = open_run(&arguments.compute.runs, "birds", &arguments.run)?;
     let model = BirdModel::of_run(&run, arguments.compute.device)?;
-    let mut listener = Listener::new(model)?;
+    let listener = Listener::new(model)?;
     let options = InferOptions { hop: arguments.hop, lenient: arguments.skip_bad };
     let mut failed = 0;
     for (index, path) in arguments.files.iter().enumerate() {
-        let heard = match infer(&mut listener, path, &options) {
+        let heard = match infer(&listener, path, &options) {
             Ok(heard) => heard,
             Err(error) if arguments.skip_bad => {
                 say(&format!("skipped {error}"));

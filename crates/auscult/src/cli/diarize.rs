@@ -118,7 +118,8 @@ pub(super) fn run(arguments: &DiarizeArguments) -> anyhow::Result<()> {
     let single = matches!(arguments.format(), Format::Audacity | Format::Webvtt);
     anyhow::ensure!(
         !single || arguments.files.len() == 1,
-        "labels and subtitles belong to one recording; give one file, or --rttm-out FOLDER"
+        "labels and subtitles belong to one recording; give one file, or leave \
+         --format out and give --rttm-out FOLDER"
     );
     let names = names(&arguments.files)?;
     let diarizer = arguments.model.load(&arguments.compute.runs)?;

@@ -91,7 +91,14 @@ fn torch(runs: &std::path::Path) -> Vec<Finding> {
     for pipeline in PIPELINES {
         let name = pipeline.name();
         findings.push(match auscult::Run::open(runs, name, std::path::Path::new("latest")) {
-            Ok(run) => Finding::fine(name, run.folder().display().to_string()),
+            Ok(run) if run.path("results.json").is_file() => {
+                Finding::fine(name, run.folder().display().to_string())
+            }
+            Ok(run) => Finding::missing(
+                name,
+                format!("{} is not finished", run.folder().display()),
+                format!("`auscult train {name} --resume latest`"),
+            ),
             Err(_) => Finding::missing(
                 name,
                 "no trained run",

@@ -90,8 +90,19 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(feature = "torch")]
     environment::settle();
-    // of several recordings, some can be left out
-    let skips = !matches!(arguments.verb, Verb::Dereverb(_));
+    // the verbs that have --skip-bad
+    #[cfg(feature = "torch")]
+    let skips = matches!(
+        arguments.verb,
+        Verb::Birds(_)
+            | Verb::Diarize(_)
+            | Verb::Train(_)
+            | Verb::Eval(_)
+            | Verb::Singing(_)
+            | Verb::Separate(_)
+    );
+    #[cfg(not(feature = "torch"))]
+    let skips = false;
     let outcome = match arguments.verb {
         #[cfg(feature = "torch")]
         Verb::Birds(arguments) => birds::run(&arguments),

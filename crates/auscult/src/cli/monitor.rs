@@ -92,11 +92,12 @@ fn listen(arguments: &MonitorArguments) -> anyhow::Result<()> {
     let speaker = Speaker { arguments, out: std::io::stdout() };
     let mut failed = 0;
     let mut files = 0;
+    let mut followed: Vec<&Path> = Vec::new();
     for sound in &arguments.sounds {
         if sound == Path::new("-") {
             stream(&monitor, &speaker, std::io::stdin().lock())?;
         } else if sound.is_dir() && arguments.follow {
-            follow(&monitor, &speaker, sound)?;
+            followed.push(sound);
         } else {
             let recordings = if sound.is_dir() { recordings_in(sound)? } else { vec![sound.clone()] };
             for recording in recordings {
@@ -104,6 +105,10 @@ fn listen(arguments: &MonitorArguments) -> anyhow::Result<()> {
                 failed += usize::from(!score(&monitor, &speaker, &recording)?);
             }
         }
+    }
+    // last, and together: nothing comes after that
+    if !followed.is_empty() {
+        follow(&monitor, &speaker, &followed)?;
     }
     ensure!(failed == 0, "{failed} of {files} recordings could not be scored");
     Ok(())
@@ -125,12 +130,16 @@ fn score(monitor: &Monitor, speaker: &Speaker, path: &Path) -> anyhow::Result<bo
     }
 }
 
-/// Scores every recording of a folder, and those that come, once they have stopped growing. Recorders pause: what grows
+/// Scores every recording of some folders, and those that come, once they have stopped growing. Recorders pause: what grows
 /// after that is scored anew.
-fn follow(monitor: &Monitor, speaker: &Speaker, folder: &Path) -> anyhow::Result<()> {
+fn follow(monitor: &Monitor, speaker: &Speaker, folders: &[&Path]) -> anyhow::Result<()> {
     let mut sizes: BTreeMap<PathBuf, (u64, bool)> = BTreeMap::new();
     loop {
-        for path in recordings_in(folder)? {
+        let mut paths = Vec::new();
+        for folder in folders {
+            paths.append(&mut recordings_in(folder)?);
+        }
+        for path in paths {
             // gone again since it was listed
             let Ok(size) = std::fs::metadata(&path).map(|about| about.len()) else { continue };
             match sizes.get(&path) {
@@ -265,7 +274,8 @@ impl Speaker<'_> {
             "-" => "stream".into(),
             _ => Path::new(path).file_stem().unwrap_or_default().to_string_lossy(),
         };
-        let target = folder.join(format!("{stem}-{:.0}s.png", verdict.start));
+        // segments may begin between whole seconds
+        let target = folder.join(format!("{stem}-{}s.png", verdict.start));
         auscult::write_file(&target, picture(verdict))?;
         Ok(Some(target))
     }

@@ -95,10 +95,16 @@ impl Observer for Progress {
         } else if self.spoke.elapsed() >= QUIET {
             self.spoke = Instant::now();
             let elapsed = self.began.elapsed();
-            let left =
-                (done > 0).then(|| elapsed.mul_f64((self.total.saturating_sub(done)) as f64 / done as f64));
+            // A total of 0 is one that nobody knows.
+            let (of, left) = match self.total {
+                0 => (String::new(), None),
+                total => (
+                    format!("/{total}"),
+                    (done > 0).then(|| elapsed.mul_f64(total.saturating_sub(done) as f64 / done as f64)),
+                ),
+            };
             let left = left.map_or(String::new(), |left| format!(", {} left", seconds(left)));
-            say(&format!("{}: {done}/{} {note} ({} gone{left})", self.stage, self.total, seconds(elapsed)));
+            say(&format!("{}: {done}{of} {note} ({} gone{left})", self.stage, seconds(elapsed)));
         }
         if STOPPED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

@@ -25,7 +25,7 @@ pub(super) struct TrainArguments {
     /// Which pipeline
     #[arg(value_parser = pipeline())]
     pipeline: &'static dyn Pipeline,
-    /// Recipe: a name (mini, best, paper) or a TOML file
+    /// Recipe: a name (`mini` is in every pipeline, its guide lists the others) or a TOML file
     #[arg(long, default_value = "mini")]
     recipe: String,
     /// Change one value of the recipe, e.g. `protocol.seeds=[1,2]` or `contender.0.training.epochs=5`

@@ -39,7 +39,7 @@ pub(super) struct SeparateArguments {
     /// What the voice gets above the model's highest frequency (4 kHz)
     #[arg(long, value_enum, default_value_t = Above::Upper)]
     above: Above,
-    /// Share of each patch of 12 s that the next one covers too, 0 to 0.9; more is smoother and slower
+    /// Share of each patch (12 s in the paper) that the next covers too, under 0.95; more is smoother and slower
     #[arg(long, default_value_t = 0.5)]
     overlap: f64,
     /// Print what was written as JSON, one object a song and line

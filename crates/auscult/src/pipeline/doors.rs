@@ -71,11 +71,11 @@ pub trait Pipeline: Sync {
     /// [`Error::Run`] where the run is not finished.
     fn section(&self, run: &Run) -> Result<maud::Markup>;
 
-    /// Goes on with `run` by its own recipe.
+    /// Goes on with `run` by its own recipe, where it lies, whatever `options.runs` says.
     ///
     /// # Errors
-    /// [`Error::Run`] where the manifest, the version or `skip_bad` is not what the run was begun with, and as
-    /// [`Pipeline::train`].
+    /// [`Error::Run`] where the manifest, the version or `skip_bad` is not what the run was begun with, or the run lies in
+    /// no folder of runs, and as [`Pipeline::train`].
     fn resume(&self, run: &Run, options: &TrainOptions, observer: &mut dyn Observer) -> Result<Run> {
         let choice = RecipeChoice {
             recipe: run.path("recipe.toml").display().to_string(),
@@ -91,7 +91,14 @@ pub trait Pipeline: Sync {
                         .into(),
             });
         }
-        self.train(&choice, options, observer)
+        let beside = run.folder().ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default();
+        if beside.join(self.name()).join(run.name()) != run.folder() {
+            return Err(Error::Run {
+                path: run.folder().into(),
+                problem: format!("it cannot go on here; move it back into a folder named `{}`", self.name()),
+            });
+        }
+        self.train(&choice, &TrainOptions { runs: beside, ..options.clone() }, observer)
     }
 }
 

@@ -31,6 +31,14 @@ impl Figure {
     }
 }
 
+/// A figure in percent as the report shows it, a dash where there is none.
+pub(crate) fn percent(figure: Option<&Figure>) -> String {
+    figure.map_or_else(
+        || "—".into(),
+        |f| format!("{:.1} ({:.1} to {:.1})", 100.0 * f.value, 100.0 * f.low, 100.0 * f.high),
+    )
+}
+
 /// The scores of a run on a manifest, by the field's names in snake_case.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Metrics {

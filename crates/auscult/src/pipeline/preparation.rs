@@ -72,3 +72,9 @@ pub(crate) fn prepare_each<I: Sync, P: Send>(
     });
     Ok(prepared)
 }
+
+/// Keeps the items that are marked.
+pub(crate) fn keep_marked<T>(items: &mut Vec<T>, marks: &[bool]) {
+    let mut marks = marks.iter();
+    items.retain(|_| marks.next().copied().unwrap_or(false));
+}

@@ -35,10 +35,10 @@ fn blocks_leave_no_seam() {
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("long.wav");
     endless(&long, 12 * 60 + 1);
-    let mut listener = listener();
+    let listener = listener();
     for hop in [None, Some(0.7)] {
         let options = InferOptions { hop, ..InferOptions::default() };
-        let streamed = infer(&mut listener, &long, &options).unwrap();
+        let streamed = infer(&listener, &long, &options).unwrap();
 
         let model = listener.model();
         let front_end = model.front_end().clone();
@@ -67,11 +67,11 @@ fn blocks_leave_no_seam() {
 fn files_may_end_anywhere_in_a_block() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some.wav");
-    let mut listener = listener();
+    let listener = listener();
     let hop = 60.0;
     for seconds in [300, 301, 302, 303, 600, 603] {
         endless(&path, seconds);
-        let heard = infer(&mut listener, &path, &InferOptions { hop: Some(hop), lenient: false }).unwrap();
+        let heard = infer(&listener, &path, &InferOptions { hop: Some(hop), lenient: false }).unwrap();
         let last = heard.windows.last().unwrap();
         assert_eq!((heard.seconds, last.end), (seconds as f64, seconds as f64));
         assert!(heard.windows.is_sorted_by(|a, b| a.start < b.start), "{seconds} s");

@@ -67,8 +67,9 @@ fn a_followed_folder_is_heard_as_it_fills() {
     machine(&place.path("ill.wav"), 51, 0.05, 16_000, 2, 3.0);
     let whole = std::fs::read(place.path("ill.wav")).unwrap();
     std::fs::create_dir(place.path("inbox")).unwrap();
+    std::fs::create_dir(place.path("second")).unwrap();
     let mut child = place
-        .command(["monitor", "--model", "model", "--json", "--follow", "inbox"])
+        .command(["monitor", "--model", "model", "--json", "--follow", "inbox", "second"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -90,6 +91,9 @@ fn a_followed_folder_is_heard_as_it_fills() {
     // a file that came and was scored is left alone
     std::fs::write(place.path("inbox/b.wav"), &whole).unwrap();
     assert!(next()["path"].as_str().unwrap().ends_with("b.wav"));
+    // and so is one in another folder
+    std::fs::write(place.path("second/c.wav"), &whole).unwrap();
+    while !next()["path"].as_str().unwrap().ends_with("c.wav") {}
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -150,6 +154,14 @@ fn what_cannot_be_learnt_from_is_refused() {
     std::fs::create_dir(place.path("short")).unwrap();
     machine(&place.path("short/a.wav"), 0, 0.0, 16_000, 1, 4.0);
     train("short").refused(&["whole segments of 10 s"]);
+    // what was learnt from them is not taken for what others would teach
+    std::fs::create_dir(place.path("other")).unwrap();
+    machine(&place.path("other/a.wav"), 1, 0.0, 16_000, 1, 4.0);
+    train("other").refused(&["other recordings or settings"]);
+    std::fs::create_dir(place.path("mixed")).unwrap();
+    machine(&place.path("mixed/a.wav"), 0, 0.0, 16_000, 1, 2.0);
+    machine(&place.path("mixed/b.wav"), 1, 0.0, 16_000, 2, 2.0);
+    place.auscult(["monitor", "--train", "mixed", "-o", "mixed-model"]).refused(&["b.wav", "2 channels"]);
     place.auscult(["monitor", "--model", "model2", "short"]).refused(&["there is no monitor here"]);
     place.auscult(["monitor", "--train", "short", "--false-alarms", "1.5"]).refused(&["false-alarm rate"]);
 }

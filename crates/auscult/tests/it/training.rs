@@ -57,6 +57,12 @@ fn a_second_call_prints_the_same_table_and_changes_nothing() {
     let resumed = place.auscult(["train", "birds", "--resume", "latest"]).well();
     assert_eq!(first.out, resumed.out);
     assert!(before == files(&place.path("runs")));
+
+    // a run is gone on with where it lies, not begun anew among the runs of this call
+    let run = place.run();
+    let call = ["train", "birds", "--runs", "elsewhere", "--resume", run.to_str().unwrap()];
+    assert_eq!(first.out, place.auscult(call).well().out);
+    assert!(!place.path("elsewhere").exists());
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl BlockToeplitz {
         Self { tracks: count, order, first_rows: tracks.clone().map(row).collect(), ridge }
     }
 
-    /// `b' G^-1 b` of each right-hand side (which is overwritten).
+    /// `b' G^-1 b` of each right-hand side.
     pub(crate) fn energies(&self, right: &[Vec<f64>]) -> Result<Vec<f64>> {
         self.with_loading(|loading| {
             let mut rest = right.to_vec();

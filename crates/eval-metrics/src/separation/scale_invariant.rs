@@ -1,6 +1,6 @@
 //! The scale-invariant measures: SI-SDR, SI-SIR, SI-SAR.
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView1, ArrayView2};
 
 use super::bss_eval;
 use super::ratio::decibels;
@@ -64,8 +64,7 @@ pub fn scale_invariant_bss_eval<T: Copy + Into<f64>>(
     zero_mean: bool,
     permute: bool,
 ) -> Result<ScaleInvariantScores> {
-    let (mut reference, mut estimate) =
-        signals::pair(reference.insert_axis(Axis(1)), estimate.insert_axis(Axis(1)))?;
+    let (mut reference, mut estimate) = signals::pair(signals::mono(reference), signals::mono(estimate))?;
     if zero_mean {
         for signals in [&mut reference, &mut estimate] {
             let Signals { tracks, .. } = &mut *signals;

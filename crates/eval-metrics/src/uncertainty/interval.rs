@@ -47,14 +47,14 @@ impl Interval {
     /// # Errors
     /// As [`Interval::percentile`], and for a jackknife value that is not finite.
     pub fn bca(value: f64, draws: &[f64], jackknife: &[Vec<f64>], confidence: f64) -> Result<Self> {
+        check::open_unit("confidence", confidence)?;
+        check::not_empty("draws", draws)?;
         let below = draws.iter().filter(|&&draw| draw < value).count() as f64;
         let not_above = draws.iter().filter(|&&draw| draw <= value).count() as f64;
         let n = draws.len() as f64;
         let proportion = ((below + not_above) / (2.0 * n)).clamp(0.5 / n, 1.0 - 0.5 / n);
         let acceleration = acceleration(jackknife)?;
         let level = |z: f64, bias: f64| normal::cdf(bias + (bias + z) / (1.0 - acceleration * (bias + z)));
-        check::open_unit("confidence", confidence)?;
-        check::not_empty("draws", draws)?;
         let z = normal::quantile((1.0 - confidence) / 2.0);
         let bias = normal::quantile(proportion);
         Self::between(value, draws, confidence, level(z, bias), level(-z, bias))

@@ -114,6 +114,7 @@ fn bad_input_is_named() {
         Bootstrap::new(50).interval(6, picky),
         Err(Error::UndefinedStatistic { resamples: 50, .. })
     ));
+    assert!(matches!(Interval::bca(0.0, &[], &[], 0.95), Err(Error::Empty { .. })));
     assert!(matches!(mcnemar(&[true], &[]), Err(Error::LengthMismatch { .. })));
     assert!(matches!(paired_permutation_test(&[1.0], &[f64::NAN], 10, 0), Err(Error::NotFinite { .. })));
 }

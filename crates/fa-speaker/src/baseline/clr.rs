@@ -78,6 +78,8 @@ impl ClusterModel for Clr<'_> {
     }
 
     fn merged(&self, first: &Statistics, second: &Statistics) -> Result<Statistics> {
+        first.check(self.gmm)?;
+        second.check(self.gmm)?;
         let mut merged = first.clone();
         merged.add(second);
         Ok(merged)

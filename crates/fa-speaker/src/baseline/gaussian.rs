@@ -27,7 +27,7 @@ impl FullGaussian {
     /// Moments of frames `[frame, feature]`.
     ///
     /// # Errors
-    /// No frame; NaN or infinity.
+    /// No frame; NaN or infinity, or values whose squares are.
     pub fn new<T: Feature>(frames: ArrayView2<T>) -> Result<Self> {
         check_features(frames, frames.ncols())?;
         if frames.is_empty() {
@@ -36,7 +36,7 @@ impl FullGaussian {
         }
         let mut moments = Self::empty(frames.ncols());
         frames.rows().into_iter().for_each(|frame| moments.add_frame(frame));
-        Ok(moments.with_determinant())
+        moments.with_determinant()
     }
 
     pub(crate) fn empty(features: usize) -> Self {
@@ -66,7 +66,7 @@ impl FullGaussian {
         self.squares.iter_mut().zip(&other.squares).for_each(|(a, b)| *a += b);
     }
 
-    pub(crate) fn with_determinant(mut self) -> Self {
+    pub(crate) fn with_determinant(mut self) -> Result<Self> {
         let (d, n) = (self.sum.len(), self.frames);
         let mut covariance = self.squares.clone();
         let mut trace = 0.0;
@@ -79,13 +79,15 @@ impl FullGaussian {
         }
         let mut ridge = (SHRINKAGE * trace / d as f64).max(LEAST_VARIANCE);
         // Rounding can leave a covariance of very few frames slightly indefinite: then the ridge grows.
-        self.half_log_determinant = loop {
-            match Cholesky::new(&covariance, d, ridge) {
-                Some(cholesky) => break 0.5 * n * cholesky.log_determinant(),
-                None => ridge *= 10.0,
+        while ridge.is_finite() {
+            if let Some(cholesky) = Cholesky::new(&covariance, d, ridge) {
+                self.half_log_determinant = 0.5 * n * cholesky.log_determinant();
+                return Ok(self);
             }
-        };
-        self
+            ridge *= 10.0;
+        }
+        let remedy = "the squares of its features are beyond all numbers; scale them down";
+        Err(Error::Singular { what: "the covariance of an utterance", remedy })
     }
 
     /// Number of frames.
@@ -97,12 +99,12 @@ impl FullGaussian {
     /// Moments of the frames of both.
     ///
     /// # Errors
-    /// Another number of features.
+    /// Another number of features; squares that add up to infinity.
     pub fn merged(&self, other: &Self) -> Result<Self> {
         check_shape("features", &[other.sum.len()], &[self.sum.len()])?;
         let mut merged = self.clone();
         merged.add(other);
-        Ok(merged.with_determinant())
+        merged.with_determinant()
     }
 
     /// ½ (n_C ln|Σ_C| - n_A ln|Σ_A| - n_B ln|Σ_B|), the negative logarithm of the generalised likelihood ratio. Covariances are

@@ -70,6 +70,8 @@ fn a_gaussian_of_few_or_equal_frames_has_a_distance() {
     let one = FullGaussian::new(cloud(5, 1, 0.0).view()).unwrap();
     let constant = FullGaussian::new(Array2::<f32>::zeros((10, 3)).view()).unwrap();
     assert!(one.glr_distance(&constant).unwrap().is_finite());
+    let vast = FullGaussian::new(Array2::from_elem((4, 3), 1e200_f64).view());
+    assert!(matches!(vast, Err(Error::Singular { .. })));
     let none = FullGaussian::new(cloud(5, 1, 0.0).slice(s![..0, ..]));
     assert!(matches!(none, Err(Error::TooFew { .. })));
 }
@@ -95,6 +97,10 @@ fn cross_likelihood_ratios_are_their_definition() {
     let back =
         Clr { gmm: &toy.gmm, relevance: 16.0, form: ClrForm::Slides }.distance(&second, &first).unwrap();
     assert!((clr(ClrForm::Slides) - back).abs() < 1e-9);
+    let other = Toy::new(2, 2, 2, 1, 32);
+    let stranger = Statistics::empty(&other.gmm);
+    let slides = Clr { gmm: &toy.gmm, relevance: 16.0, form: ClrForm::Slides };
+    assert!(matches!(slides.merged(&first, &stranger), Err(Error::Shape { .. })));
 }
 
 #[test]

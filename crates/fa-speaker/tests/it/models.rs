@@ -21,6 +21,8 @@ fn models_come_back_from_files_bit_for_bit() {
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 2, "no temporary files");
+    toy.model().save(&folder.path().join("model.v2"), &front_end, &notes).unwrap();
+    assert!(folder.path().join("model.v2.json").is_file(), "a stem keeps its dots");
 }
 
 #[test]

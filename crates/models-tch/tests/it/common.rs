@@ -39,7 +39,7 @@ impl Examples for Lines {
     }
 }
 
-/// Uniform numbers in [0, 1) (xorshift64*).
+/// Uniform numbers in [0, 1) (SplitMix64).
 pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {

@@ -74,6 +74,14 @@ fn mel_refuses_impossible_edges() {
 }
 
 #[test]
+fn filter_banks_refuse_frames_of_no_length_and_of_every() {
+    for seconds in [0.0, 1e9, f64::INFINITY, f64::NAN] {
+        let refused = FbankParams::kaldi(8000).frame_length(seconds).plan::<f32>();
+        assert!(matches!(refused, Err(Error::BadParam { name: "frame_length", .. })), "{seconds}");
+    }
+}
+
+#[test]
 fn log_scales_do_what_they_say() -> Result<()> {
     let x = array![[0.0, 1.0, std::f64::consts::E]];
     assert_eq!(LogScale::LnOrZero.apply(x.view())?, array![[0.0, 0.0, 1.0]]);

@@ -69,11 +69,29 @@ fn voice_is_told_from_silence_and_noise() {
 }
 
 #[test]
+fn a_frame_shorter_than_those_beside_it_lies_in_their_middle() {
+    let mut params = HarmonicityParams::new(8000);
+    params.beside = 0.08;
+    let mut signal = Array1::<f64>::zeros(640);
+    let tone = |n: usize| (std::f64::consts::TAU * n as f64 / 32.0).sin();
+    signal.slice_mut(s![160..480]).assign(&Array1::from_shape_fn(320, tone));
+    let found = params.plan::<f64>().unwrap().process(signal.view()).unwrap();
+    assert_eq!(found.level.len(), 1);
+    assert!((found.level[0] + 3.0103).abs() < 1e-3, "{}", found.level[0]);
+}
+
+#[test]
 fn bad_parameters_are_refused() {
     let mut params = HarmonicityParams::new(8000);
     params.f_min = 500.0;
     assert!(params.plan::<f32>().is_err());
+    for f_min in [0.0, 1e-300, -60.0, f64::NAN] {
+        params.f_min = f_min;
+        assert!(params.plan::<f32>().is_err(), "{f_min}");
+    }
     params = HarmonicityParams::new(8000);
-    params.frame_length = 0.02;
-    assert!(params.plan::<f32>().is_err());
+    for frame_length in [0.02, 1e9, f64::INFINITY] {
+        params.frame_length = frame_length;
+        assert!(params.plan::<f32>().is_err(), "{frame_length}");
+    }
 }

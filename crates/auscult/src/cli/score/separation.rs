@@ -157,7 +157,8 @@ fn report(args: &SeparationArgs, measure: &str, columns: &Columns, permutation: 
     table.row("mean", row);
     let mut metrics = serde_json::Map::new();
     for (name, values) in columns {
-        metrics.insert((*name).to_owned(), json!({ "value": mean(values), "n": values.len() }));
+        let known = values.iter().flatten().count();
+        metrics.insert((*name).to_owned(), json!({ "value": mean(values), "n": known }));
     }
     let text = format!("{}\n{measure}, dB\n", table.render());
     Report { text, json: json!({ "measure": measure, "metrics": Value::from(metrics), "sources": sources }) }

@@ -410,17 +410,10 @@ fn learn_atoms(
         Extractors::learn(&params.extraction, amplitudes.view(), seed)
     })?;
     for (stream, learnt) in missing.into_iter().zip(learnt) {
-        write_npy(&atoms_file(folder, stream), &learnt.atoms())?;
+        files::write_npy(&atoms_file(folder, stream), &learnt.atoms())?;
         extractors.insert(stream, learnt);
     }
     Ok(extractors)
-}
-
-fn write_npy(path: &Path, values: &Array2<f32>) -> Result<()> {
-    let mut npy = Vec::new();
-    ndarray_npy::WriteNpyExt::write_npy(values, &mut npy)
-        .map_err(Error::part(format!("{}", path.display())))?;
-    files::write(path, npy)
 }
 
 /// Mel energies of every channel of every sound, behind each front end that is still to be trained.
@@ -503,13 +496,7 @@ fn fit_row(
     let metadata = Metadata { scaling, mean, deviation: variance.sqrt().max(1e-12) };
     let metadata = serde_json::to_value(metadata).map_err(Error::part("the model"))?;
     fitted.save(&folder.join("model"), &metadata)?;
-    // the weights are safe; what training left is no longer needed
-    match std::fs::remove_file(folder.join("checkpoint.safetensors")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove", folder.join("checkpoint.safetensors"))(error))
-        }
-        _ => Ok(()),
-    }
+    files::remove_checkpoint(&folder)
 }
 
 fn done(folder: &Path, row: Row) -> bool {

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureParams {
-    /// Samples a second; recordings of another rate are refused in training and resampled when monitoring.
+    /// Samples a second; recordings of another rate are resampled, and the monitor refuses those of a lower one.
     pub sample_rate: u32,
     /// Samples of an analysis window (Hann).
     pub n_fft: usize,

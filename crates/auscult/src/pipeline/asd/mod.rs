@@ -70,8 +70,8 @@ impl Pipeline for Asd {
 
     fn headline(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("auc_proposed_10_db", "AUC of the proposed ensemble at -10 dB"),
-            ("auc_a_10_db", "AUC of the plain autoencoder there"),
+            ("auc_proposed_b_d_f_h_10_db", "AUC of the proposed ensemble at -10 dB"),
+            ("auc_a_none_10_db", "AUC of the plain autoencoder there"),
         ]
     }
 

@@ -12,6 +12,7 @@ use super::gamma::Gamma;
 use super::parallel;
 use super::recordings::read;
 use crate::observer::Observer;
+use crate::run::fingerprint;
 use crate::{Error, Result, files};
 
 /// How a monitor is trained.
@@ -109,13 +110,15 @@ pub struct Verdict {
 }
 
 impl Monitor {
-    /// Learns from recordings of normal sound and leaves the model in `folder`; an interrupted call goes on there.
+    /// Learns from recordings of normal sound and leaves the model in `folder`; an interrupted call goes on there, one with
+    /// other recordings does not.
     ///
     /// The last fifth of the recordings (at least one) is held out, and the threshold fitted to it. A single recording is
     /// cut: the first two thirds train, the rest sets the threshold.
     ///
     /// # Errors
-    /// Recordings that cannot be read or differ in channels; fewer than three segments held out.
+    /// Recordings that cannot be read or differ in channels; fewer than three segments held out;
+    /// [`Error::Run`] where `folder` holds what was learnt from others.
     pub fn train(
         recordings: &[PathBuf],
         params: &MonitorParams,
@@ -140,10 +143,14 @@ impl Monitor {
             return Err(Error::Data("there is no recording to learn from".into()));
         };
         let features = &params.detector.features;
-        let open =
-            auscult_audio_io::AudioReader::open(first).map_err(|error| Error::unreadable(first, &error))?;
-        let channels = open.channels();
-        drop(open);
+        let channels = channels_of(first)?;
+        for path in recordings {
+            let found = channels_of(path)?;
+            if found != channels {
+                let problem = format!("has {found} channels, and {} has {channels}", first.display());
+                return Err(Error::recording(path, problem));
+            }
+        }
         // Dead and clipped microphones would teach the detector what broken microphones sound like.
         let sound = |path: &Path| -> Result<Array2<f32>> {
             let audio = read(path, features, channels)?;
@@ -168,6 +175,15 @@ impl Monitor {
             }
             _ => audio,
         };
+        let begun = mark(params, channels, held_out == 0, &recordings[..trains])?;
+        if !files::marked(&folder.join("learnt-from.sha256"), begun)? {
+            return Err(Error::Run {
+                path: folder.into(),
+                problem: "it holds a monitor learnt from other recordings or settings; name another folder, \
+                          or remove this one to train anew"
+                    .into(),
+            });
+        }
         let train = |index: usize| Ok(part(sound(&recordings[index])?, true));
         let detector = Detector::fit(
             &detector_params,
@@ -388,6 +404,26 @@ impl Monitor {
 #[must_use]
 pub fn picture(verdict: &Verdict) -> Vec<u8> {
     crate::report::heat_map(verdict.residual.view(), 0.0, 6.0)
+}
+
+/// What the detector is learnt from: settings and recordings. What is not in it only moves the threshold, or adds front
+/// ends to those learnt before.
+fn mark(params: &MonitorParams, channels: usize, cut: bool, recordings: &[PathBuf]) -> Result<String> {
+    let settings = serde_json::to_vec(&(&params.detector, params.seed, channels, cut))
+        .map_err(Error::part("the monitor's settings"))?;
+    let mut contents = Vec::with_capacity(recordings.len());
+    for path in recordings {
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        contents.push(fingerprint(&[&bytes]));
+    }
+    let parts: Vec<&[u8]> =
+        std::iter::once(settings.as_slice()).chain(contents.iter().map(String::as_bytes)).collect();
+    Ok(fingerprint(&parts))
+}
+
+fn channels_of(path: &Path) -> Result<usize> {
+    let open = auscult_audio_io::AudioReader::open(path).map_err(|error| Error::unreadable(path, &error))?;
+    Ok(open.channels())
 }
 
 /// Resampling cannot bring back what a lower rate never held.

@@ -401,7 +401,7 @@ pub(super) fn write(run: &Run, recipe: &Recipe, tested: &[Tested], results: &Res
     files::write_json(&run.path("results.json"), results)
 }
 
-/// A figure's name as `metrics.json` writes names: `auc_proposed_10_db` for "auc proposed -10 dB".
+/// A figure's name as `metrics.json` writes names: `auc_a_none_10_db` for "auc (A) none -10 dB".
 pub(super) fn snake_case(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
@@ -476,6 +476,18 @@ mod tests {
         let ensemble = &results.claims[2];
         assert_eq!((ensemble.difference.value, ensemble.verdict()), (0.0, "open"));
         assert!((ensemble.paper.unwrap() - 0.020).abs() < 1e-9, "{:?}", ensemble.paper);
+    }
+
+    #[test]
+    fn the_headline_is_among_the_metrics() {
+        use crate::pipeline::Pipeline as _;
+
+        let table = Ensemble::table(&FrontEnd::ALL, &BTreeMap::new()).unwrap();
+        let names: Vec<String> =
+            table.iter().map(|row| snake_case(&format!("auc {} -10 dB", row.name))).collect();
+        for (name, _) in super::super::Asd.headline() {
+            assert!(names.iter().any(|known| known == name), "{name} is none of {names:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::Recording;
 use crate::observer::Observer;
 use crate::pipeline::preparation::prepare_each;
 use crate::run::fingerprint;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// The front end; the defaults are the paper's (as librosa 0.7 computed them).
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -234,15 +234,12 @@ fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Fea
     drop(bytes);
     let file: PathBuf = cache.join(&key[..2]).join(format!("{key}.npy"));
     let width = extractor.front_end.width();
-    if let Some(values) = crate::files::read_npy(&file)
+    if let Some(values) = files::read_npy(&file)
         && values.ncols() == width
     {
         return Ok(Features { values, n_mels: extractor.front_end.n_mels });
     }
     let features = extractor.features_of_file(path)?;
-    let mut npy = Vec::new();
-    ndarray_npy::WriteNpyExt::write_npy(&features.values, &mut npy)
-        .map_err(Error::part("the feature cache"))?;
-    crate::files::write(&file, npy)?;
+    files::write_npy(&file, &features.values)?;
     Ok(features)
 }

@@ -118,7 +118,7 @@ impl Listener {
     /// # Errors
     /// [`Error::Recording`] for files that cannot be read, [`Error::Data`] for an impossible hop.
     pub fn listen(
-        &mut self,
+        &self,
         path: &Path,
         options: &InferOptions,
         each: &mut dyn FnMut(Detection),
@@ -212,7 +212,7 @@ impl Listener {
 ///
 /// # Errors
 /// As [`Listener::listen`].
-pub fn infer(listener: &mut Listener, path: &Path, options: &InferOptions) -> Result<Heard> {
+pub fn infer(listener: &Listener, path: &Path, options: &InferOptions) -> Result<Heard> {
     let mut windows = Vec::new();
     let Summary { mean, seconds, damage } =
         listener.listen(path, options, &mut |detection| windows.push(detection))?;

@@ -63,12 +63,10 @@ impl BirdModel {
     /// [`Error::Run`] where the run has none; as [`load`](Self::load).
     pub fn of_run(run: &Run, device: Device) -> Result<Self> {
         if !run.path("model.json").is_file() {
-            return Err(Error::Run {
-                path: run.folder().into(),
-                problem: "it has no model: either it is not finished (run the same training again and it goes on), \
-                          or its recipe says protocol.final_fit = false"
-                    .into(),
-            });
+            return Err(run.lacks_model(
+                "either it is not finished (run the same training again and it goes on), or its recipe says \
+                 protocol.final_fit = false",
+            ));
         }
         Self::load(&run.path("model"), device)
     }

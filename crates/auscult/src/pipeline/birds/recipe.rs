@@ -210,9 +210,6 @@ impl Recipe {
         if !(protocol.held_out > 0.0 && protocol.held_out < 1.0) {
             return Err(format!("protocol.held_out is {}, it must lie between 0 and 1", protocol.held_out));
         }
-        if protocol.disjoint_folds == 1 {
-            return Err("protocol.disjoint_folds is 1: it takes at least 2, or 0 for none".into());
-        }
         if protocol.offsets == 0 {
             return Err("protocol.offsets must be at least 1".into());
         }

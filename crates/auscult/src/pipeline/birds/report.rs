@@ -10,7 +10,7 @@ use super::recipe::Recipe;
 use super::results::{Results, Score, SpeciesScore};
 use super::train::Scheme;
 use super::{Recording, read_manifest};
-use crate::pipeline::metrics::Figure;
+use crate::pipeline::metrics::percent;
 use crate::report::{Scatter, Series, confusion_matrix, data_uri, figure, heat_map, lines, scatter};
 use crate::table::Table;
 use crate::{Error, Result, Run};
@@ -103,13 +103,6 @@ fn meaning(scheme: Scheme, recipe: &Recipe) -> String {
             protocol.disjoint_folds
         ),
     }
-}
-
-fn percent(figure: Option<&Figure>) -> String {
-    figure.map_or_else(
-        || "—".into(),
-        |f| format!("{:.1} ({:.1} to {:.1})", 100.0 * f.value, 100.0 * f.low, 100.0 * f.high),
-    )
 }
 
 fn scores(results: &Results, scheme: Scheme, first: &str) -> Markup {

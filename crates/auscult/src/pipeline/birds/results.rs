@@ -88,7 +88,7 @@ pub struct Results {
     pub per_species: Vec<SpeciesScore>,
     /// Correlation of total duration and accuracy over species: the paper's Fig. 13.
     pub duration_correlation: Option<f64>,
-    /// Learning curves `(contender, points)` of the headline scheme.
+    /// Learning curves `(contender, points)` of the shuffled splits.
     pub(crate) curves: Vec<(String, Vec<CurvePoint>)>,
 }
 

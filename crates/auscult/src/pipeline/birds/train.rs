@@ -21,6 +21,7 @@ use super::splits::{Split, recordist_disjoint_folds, stratified_shuffle_splits};
 use super::{Recording, read_manifest};
 use crate::observer::Observer;
 use crate::pipeline::doors::TrainOptions;
+use crate::pipeline::preparation::keep_marked;
 use crate::random::Random;
 use crate::run::{Run, fingerprint};
 use crate::{Error, Result, files};
@@ -241,12 +242,6 @@ impl Dataset {
             .map(|(_, features)| features.as_slice())
             .ok_or_else(|| Error::Data("features were not prepared for this front end".into()))
     }
-}
-
-/// Keeps the items that are marked.
-fn keep_marked<T>(items: &mut Vec<T>, marks: &[bool]) {
-    let mut marks = marks.iter();
-    items.retain(|_| marks.next().copied().unwrap_or(false));
 }
 
 /// The front end of the later notebook by the paper's author: 20 MFCC of 44.1 kHz sound, 500 Hz to 15 kHz.

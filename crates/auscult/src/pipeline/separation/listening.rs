@@ -100,11 +100,11 @@ pub fn make(test: &ListeningTest, folder: &Path) -> Result<usize> {
     let mut clips: Vec<Clip> = Vec::new();
     let mut shown = Vec::new();
     for (index, name) in songs.iter().enumerate() {
-        let reference = find(&test.references, name)?;
-        let mixture = find(&test.mixtures, name)?;
+        let reference = find(&test.references, name, &test.stem)?;
+        let mixture = find(&test.mixtures, name, "mixture")?;
         let mut parts: Vec<(String, PathBuf)> = Vec::new();
         for (system, stems) in &test.systems {
-            parts.push((system.clone(), find(stems, name)?));
+            parts.push((system.clone(), find(stems, name, &test.stem)?));
         }
         if controlled.contains(&index) {
             parts.push((HIDDEN[0].into(), reference.clone()));
@@ -202,9 +202,22 @@ fn stems_in(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-fn find(folder: &Path, name: &str) -> Result<PathBuf> {
-    let found = stems_in(folder)?.into_iter().find(|(known, _)| known == name);
-    found.map(|(_, path)| path).ok_or_else(|| Error::recording(folder.join(name), "there is no such file"))
+/// The sound of a song in a folder: `song.vocals.wav` where vocals are asked for, else `song.wav`, else the only one.
+fn find(folder: &Path, name: &str, stem: &str) -> Result<PathBuf> {
+    let named = stems_in(folder)?.into_iter().filter(|(known, _)| known == name);
+    let paths: Vec<PathBuf> = named.map(|(_, path)| path).collect();
+    let called = |wanted: &str| -> Vec<&PathBuf> {
+        paths.iter().filter(|path| path.file_stem().is_some_and(|found| found == wanted)).collect()
+    };
+    let choices = [called(&format!("{name}.{stem}")), called(name), paths.iter().collect()];
+    match choices.into_iter().find(|choice| !choice.is_empty()).as_deref() {
+        Some([path]) => Ok((*path).clone()),
+        None => Err(Error::recording(folder.join(name), "there is no such file")),
+        Some(_) => {
+            let problem = "several files there could be meant; leave the one that is";
+            Err(Error::recording(folder.join(name), problem))
+        }
+    }
 }
 
 /// The middle of a file.
@@ -319,4 +332,26 @@ pub fn analyse(folder: &Path, answers: &[PathBuf]) -> Result<Opinions> {
     }
     opinions.sort_by(|a, b| b.mean.value.total_cmp(&a.mean.value));
     Ok(Opinions { systems: opinions, listeners: ratings.len() - disqualified.len(), disqualified })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stem_that_is_asked_for_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let touch = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        let found = |stem: &str| {
+            find(folder.path(), "song", stem).map(|path| path.file_name().unwrap_or_default().to_owned())
+        };
+        touch("song.vocals.wav");
+        touch("song.accompaniment.wav");
+        assert_eq!(found("vocals").unwrap(), "song.vocals.wav");
+        assert_eq!(found("accompaniment").unwrap(), "song.accompaniment.wav");
+        let error = found("instruments").unwrap_err().to_string();
+        assert!(error.contains("several files"), "{error}");
+        touch("song.wav");
+        assert_eq!(found("instruments").unwrap(), "song.wav");
+    }
 }

@@ -46,11 +46,7 @@ impl SeparationModel {
     /// [`Error::Run`] where the run has none; as [`load`](Self::load).
     pub fn of_run(run: &Run, device: Device) -> Result<Self> {
         if !run.path("model.json").is_file() {
-            return Err(Error::Run {
-                path: run.folder().into(),
-                problem: "it has no model: it is not finished; run the same training again and it goes on"
-                    .into(),
-            });
+            return Err(run.lacks_model("it is not finished; run the same training again and it goes on"));
         }
         Self::load(&run.path("model"), device)
     }

@@ -302,9 +302,7 @@ fn cached(
     let mut rows = vec![sound.mixture.view(), sound.accompaniment.view()];
     rows.extend(sound.vocals.as_ref().map(|vocals| vocals.view()));
     let parts = concatenate(Axis(0), &rows).map_err(Error::part("the parts of a song"))?;
-    let mut npy = Vec::new();
-    ndarray_npy::WriteNpyExt::write_npy(&parts, &mut npy).map_err(Error::part("the cache of sounds"))?;
-    crate::files::write(&file, npy)?;
+    crate::files::write_npy(&file, &parts)?;
     Tracks::new(parts, front_end)
 }
 

@@ -13,8 +13,11 @@ use crate::pipeline::RecipeChoice;
 use crate::{Error, Result};
 
 /// The recipes that come along, by name.
-pub const RECIPES: &[(&str, &str)] =
-    &[("mini", include_str!("recipes/mini.toml")), ("quick", include_str!("recipes/quick.toml"))];
+pub const RECIPES: &[(&str, &str)] = &[
+    ("mini", include_str!("recipes/mini.toml")),
+    ("quick", include_str!("recipes/quick.toml")),
+    ("paper", include_str!("recipes/paper.toml")),
+];
 
 /// Everything that decides a run's result; the resolved recipe is stored in the run folder.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

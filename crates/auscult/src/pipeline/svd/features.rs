@@ -12,7 +12,7 @@ use super::manifest::Song;
 use crate::observer::Observer;
 use crate::pipeline::preparation::prepare_each;
 use crate::run::fingerprint;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// The features of one song, `[frame, value]`, in a file of the cache.
 #[derive(Debug)]
@@ -88,9 +88,7 @@ fn cached(extractor: &FeatureExtractor, path: &Path, cache: &Path) -> Result<Fea
     }
     let samples = extractor.read(path)?;
     let values: Array2<f32> = extractor.features(ArrayView1::from(&samples))?;
-    let mut npy = Vec::new();
-    ndarray_npy::WriteNpyExt::write_npy(&values, &mut npy).map_err(Error::part("the feature cache"))?;
-    crate::files::write(&file, npy)?;
+    files::write_npy(&file, &values)?;
     Features::map(&file, &key, width)
         .ok_or_else(|| Error::Data(format!("{} cannot be mapped into memory", file.display())))
 }

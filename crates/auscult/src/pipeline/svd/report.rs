@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::recipe::{Protocol, Recipe};
 use super::results::{Results, Score};
 use super::splits::Scheme;
-use crate::pipeline::metrics::Figure;
+use crate::pipeline::metrics::percent;
 use crate::report::{Scatter, Series, figure, lines, scatter};
 use crate::{Error, Result, Run};
 
@@ -92,13 +92,6 @@ fn meaning(scheme: Scheme, protocol: &Protocol) -> String {
             protocol.song_folds
         ),
     }
-}
-
-fn percent(figure: Option<&Figure>) -> String {
-    figure.map_or_else(
-        || "—".into(),
-        |f| format!("{:.1} ({:.1} to {:.1})", 100.0 * f.value, 100.0 * f.low, 100.0 * f.high),
-    )
 }
 
 const COLUMNS: [(&str, &str); 7] = [

@@ -21,6 +21,7 @@ use super::splits::{Scheme, Split, final_split, splits};
 use super::stress::{self, Stress};
 use crate::observer::Observer;
 use crate::pipeline::TrainOptions;
+use crate::pipeline::preparation::keep_marked;
 use crate::random::Random;
 use crate::run::{Run, fingerprint};
 use crate::{Error, Result, files};
@@ -109,7 +110,7 @@ pub fn train(
     files::write(&run.path("recipe.toml"), toml)?;
 
     let data = Dataset::prepare(recipe, songs, options, observer)?;
-    same_songs(&run, &data)?;
+    run.begun_with(data.fingerprint())?;
     let trainer = Trainer { recipe, data: &data, run: &run, device: options.device };
     let mut predictions = Vec::new();
     for job in trainer.jobs()? {
@@ -139,24 +140,6 @@ fn run_fingerprint(recipe: &Recipe, options: &TrainOptions) -> Result<String> {
     let resolved = serde_json::to_vec(recipe).map_err(Error::part("the recipe"))?;
     let version = env!("CARGO_PKG_VERSION").as_bytes();
     Ok(fingerprint(&[&resolved, songs.as_bytes(), version, &[u8::from(options.skip_bad)]]))
-}
-
-/// Finished jobs count songs by their place among the usable ones, so that a run can only go on with the very songs it
-/// was begun with.
-fn same_songs(run: &Run, data: &Dataset) -> Result<()> {
-    let now = data.fingerprint();
-    let file = run.path("jobs/songs.sha256");
-    match std::fs::read_to_string(&file) {
-        Ok(begun) if begun.trim_end() == now => Ok(()),
-        Ok(_) => Err(Error::Run {
-            path: run.folder().into(),
-            problem: "the songs are not those it was begun with: one was changed, mended or lost since; \
-                      put it back, or remove this folder to train anew"
-                .into(),
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => files::write(&file, now + "\n"),
-        Err(error) => Err(Error::io("read", &file)(error)),
-    }
 }
 
 /// The usable songs with their features for every front end of the recipe.
@@ -238,12 +221,6 @@ impl Dataset {
     }
 }
 
-/// Keeps the items that are marked.
-fn keep_marked<T>(items: &mut Vec<T>, marks: &[bool]) {
-    let mut marks = marks.iter();
-    items.retain(|_| marks.next().copied().unwrap_or(false));
-}
-
 /// One thing to train and test.
 struct Job<'a> {
     scheme: Scheme,
@@ -295,7 +272,7 @@ impl<'a> Trainer<'a> {
         let folder = self.run.path("jobs").join(job.name());
         let file = folder.join("predictions.json");
         if let Some(done) = files::read_json(&file)? {
-            remove_checkpoint(&folder)?;
+            files::remove_checkpoint(&folder)?;
             return Ok(done);
         }
         let began = Instant::now();
@@ -340,7 +317,7 @@ impl<'a> Trainer<'a> {
             stress,
         };
         files::write_json(&file, &predictions)?;
-        remove_checkpoint(&folder)?;
+        files::remove_checkpoint(&folder)?;
         Ok(predictions)
     }
 
@@ -411,12 +388,12 @@ impl<'a> Trainer<'a> {
         let name = format!("final-{}", contender.name);
         let folder = self.run.path("jobs").join(&name);
         if self.run.path("model.json").is_file() {
-            return remove_checkpoint(&folder);
+            return files::remove_checkpoint(&folder);
         }
         let split = final_split(&self.data.songs, &self.recipe.protocol, seed)?;
         let (model, ..) = self.fit(contender, &split, seed, &folder, &name, observer)?;
         model.save(&self.run.path("model"))?;
-        remove_checkpoint(&folder)
+        files::remove_checkpoint(&folder)
     }
 }
 
@@ -441,15 +418,6 @@ fn examples<'a>(
     } else {
         let augmenter = Augmenter::new(augment, contender.front_end);
         Box::new(Patches::new(songs, contender.window, scaling, augmenter, drawn, seed))
-    }
-}
-
-/// A finished job is known by its predictions; its checkpoint, thrice the size of the network, only takes room.
-fn remove_checkpoint(folder: &Path) -> Result<()> {
-    let file = folder.join("checkpoint.safetensors");
-    match std::fs::remove_file(&file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &file)(error)),
-        _ => Ok(()),
     }
 }
 

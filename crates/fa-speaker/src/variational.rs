@@ -83,7 +83,12 @@ impl VariationalParams {
         let speakers = start.iter().flatten().max().map_or(1, |most| most + 1);
         let Some(first) = pieces.first() else {
             let responsibilities = Array2::zeros((0, 0));
-            return Ok(VariationalSpeakers { responsibilities, kept: vec![], shares: vec![], lower_bounds: vec![] });
+            return Ok(VariationalSpeakers {
+                responsibilities,
+                kept: vec![],
+                shares: vec![],
+                lower_bounds: vec![],
+            });
         };
         let factors = first.factors();
         let mut statistics = Array2::zeros((pieces.len(), triangle(factors) + factors));

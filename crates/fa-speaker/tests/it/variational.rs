@@ -25,8 +25,11 @@ fn speakers_and_turns_are_found_from_too_many() {
     let truth = turns(&[(0, 20), (1, 15), (0, 10), (2, 25), (1, 12), (2, 9)]);
     let pieces = pieces(&[[2.0, 0.0], [-1.5, 2.0], [-1.0, -2.5]], &truth, &mut Noise(61));
     // Each turn a speaker of its own, some boundaries wrong, one turn unknown.
-    let start: Vec<Option<usize>> =
-        turns(&[(0, 22), (1, 13), (2, 10), (3, 23), (4, 14)]).into_iter().map(Some).chain([None; 9]).collect();
+    let start: Vec<Option<usize>> = turns(&[(0, 22), (1, 13), (2, 10), (3, 23), (4, 14)])
+        .into_iter()
+        .map(Some)
+        .chain([None; 9])
+        .collect();
     let stays = vec![0.95; truth.len()];
     let found = VariationalParams::default().fit(&pieces, &stays, &start).unwrap();
     assert!(same_partition(&found.labels(), &truth), "{:?}", found.labels());
@@ -138,7 +141,10 @@ fn odd_input() {
     assert!(gap.responsibilities.iter().all(|value| value.is_finite()));
     let wrong = |params: VariationalParams| params.fit(&one, &[0.5], &[Some(0)]).unwrap_err();
     assert!(matches!(wrong(VariationalParams { penalty: 0.0, ..params.clone() }), Error::Parameter { .. }));
-    assert!(matches!(wrong(VariationalParams { least_share: 1.0, ..params.clone() }), Error::Parameter { .. }));
+    assert!(matches!(
+        wrong(VariationalParams { least_share: 1.0, ..params.clone() }),
+        Error::Parameter { .. }
+    ));
     assert!(matches!(params.fit(&one, &[1.5], &[None]), Err(Error::Parameter { name: "stays", .. })));
     assert!(matches!(params.fit(&one, &[], &[None]), Err(Error::Shape { .. })));
     assert!(matches!(params.fit(&one, &[0.5], &[]), Err(Error::Shape { .. })));

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use auscult_fa_speaker::{
-    BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statistics, VariationalParams, VariationalSpeakers, agglomerate,
+    BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statistics, VariationalParams, VariationalSpeakers,
+    agglomerate,
 };
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;

@@ -178,7 +178,8 @@ impl Diarizer {
         let tuned = self.model.tuned();
         let tree = segments.cluster(&self.segments, tuned.most_evidence)?;
         let labels = segments.labels(&tree, tuned.threshold, count, settings);
-        let (turns, clusters) = segments.resegmented(&self.segments, &labels, tuned.unpenalised, count, settings)?;
+        let (turns, clusters) =
+            segments.resegmented(&self.segments, &labels, tuned.unpenalised, count, settings)?;
         Ok((filled(turns, tuned.fill), clusters))
     }
 

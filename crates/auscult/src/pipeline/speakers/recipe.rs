@@ -233,15 +233,9 @@ impl Recipe {
                 positive(&self.diarization.most_evidence),
                 "diarization.most_evidence must be seconds, more than 0",
             ),
-            (
-                positive(&self.diarization.unpenalised),
-                "diarization.unpenalised must be seconds, more than 0",
-            ),
+            (positive(&self.diarization.unpenalised), "diarization.unpenalised must be seconds, more than 0"),
             (self.diarization.turn > 0.0, "diarization.turn must be seconds, more than 0"),
-            (
-                (0.0..=1.0).contains(&self.diarization.resumes),
-                "diarization.resumes must be a probability",
-            ),
+            ((0.0..=1.0).contains(&self.diarization.resumes), "diarization.resumes must be a probability"),
             (self.models.chunk >= 0.5, "models.chunk must be at least 0.5 s"),
             (
                 self.protocol.development_conversations > 0,

@@ -403,10 +403,8 @@ fn choose(
         }
         Ok(all)
     };
-    let errors = conversations
-        .par_iter()
-        .map(of_one)
-        .collect::<Result<Vec<Vec<(Tuned, DiarizationErrors)>>>>()?;
+    let errors =
+        conversations.par_iter().map(of_one).collect::<Result<Vec<Vec<(Tuned, DiarizationErrors)>>>>()?;
     let first = errors.first().ok_or_else(|| Error::Data("there is no conversation to choose by".into()))?;
     let tried: Vec<(Tuned, DiarizationErrors)> = first
         .iter()

@@ -36,7 +36,7 @@
 //! # Exact to
 //! The closed forms, re-derived, to 1e-10: against quadrature over the factors, a dense Gaussian over stacked frames, and
 //! golden numbers of a NumPy prototype; the mixture against scikit-learn's `GaussianMixture`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod alignment;

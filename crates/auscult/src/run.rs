@@ -227,9 +227,10 @@ impl Run {
         }
         Err(Error::Run {
             path: self.folder.clone(),
-            problem: "the recordings are not those it was begun with: one was changed, mended or lost since; \
+            problem:
+                "the recordings are not those it was begun with: one was changed, mended or lost since; \
                       put it back, or remove this folder to train anew"
-                .into(),
+                    .into(),
         })
     }
 

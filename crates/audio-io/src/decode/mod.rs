@@ -86,7 +86,14 @@ pub(crate) fn open(
     let decoder: Box<dyn Decode> = match format {
         Format::Wav => match wav::header(&file).filter(|_| track.is_none_or(|track| track == 0)) {
             Some(header) => Box::new(wav::Wav::open(path, file, header, strict, warnings)?),
-            None => open_compressed(path, file, track, strict, warnings, "this kind of WAV")?,
+            None => {
+                #[cfg(feature = "symphonia")]
+                if !wav::channels_fit_mask(&file).map_err(|e| Error::io(path, "read", e))? {
+                    let reason = "the header gives more channels than its mask has room for".into();
+                    return Err(Error::Malformed { path: path.to_owned(), reason });
+                }
+                open_compressed(path, file, track, strict, warnings, "this kind of WAV")?
+            }
         },
         Format::Compressed => open_compressed(path, file, track, strict, warnings, "compressed audio")?,
     };

@@ -71,6 +71,34 @@ pub(super) fn header(file: &File) -> Option<Header> {
     })
 }
 
+/// Whether the channels of a header of the extensible kind fit its mask of speakers. The other decoder adds what is missing to the
+/// mask, and must not be asked to add more than there is room for.
+#[cfg(feature = "symphonia")]
+pub(super) fn channels_fit_mask(mut file: &File) -> std::io::Result<bool> {
+    const EXTENSIBLE: u16 = 0xFFFE;
+    let mut position = 12;
+    loop {
+        file.seek(SeekFrom::Start(position))?;
+        let mut chunk = [0; 8 + 24];
+        let mut read = 0;
+        while let more @ 1.. = file.read(&mut chunk[read..])? {
+            read += more;
+        }
+        if read < 8 {
+            return Ok(true);
+        }
+        let number = |at: usize| u32::from_le_bytes([chunk[at], chunk[at + 1], chunk[at + 2], chunk[at + 3]]);
+        let length = u64::from(number(4));
+        if &chunk[..4] == b"fmt " {
+            let (format, channels) = (number(8) as u16, number(8) >> 16);
+            let mask = number(28);
+            let missing = channels.saturating_sub(mask.count_ones());
+            return Ok(format != EXTENSIBLE || missing <= mask.leading_zeros().min(31));
+        }
+        position += 8 + length + length % 2;
+    }
+}
+
 pub(super) struct Wav {
     path: PathBuf,
     file: File,

@@ -56,6 +56,24 @@ proptest! {
     }
 }
 
+/// A demuxer that fills up the mask of speakers shifts by as many bits as channels are missing.
+#[test]
+fn more_channels_than_speakers_are_refused() {
+    let folder = Folder::new();
+    let good = std::fs::read(golden("decode/double.wav")).unwrap();
+    let with = |channels: u16, mask: u32| {
+        let mut bytes = good.clone();
+        bytes[22..24].copy_from_slice(&channels.to_le_bytes());
+        bytes[40..44].copy_from_slice(&mask.to_le_bytes());
+        ReadOptions::default().strict(false).read(folder.file("mutant.wav", &bytes))
+    };
+    assert!(with(2, 3).is_ok());
+    for (channels, mask) in [(258, 3), (34, 3), (32, 0), (2, 1 << 31), (u16::MAX, 0)] {
+        let refused = with(channels, mask);
+        assert!(matches!(refused, Err(Error::Malformed { .. })), "{channels} {mask}: {refused:?}");
+    }
+}
+
 /// A header that claims 4 GB, 65535 channels or a rate of 1 Hz does not make us believe it.
 #[test]
 fn absurd_headers_cost_nothing() {

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use auscult_fa_speaker::{
-    BoundedEvidenceRatio, Dendrogram, SpeakerModel, Statistics, VariationalParams, VariationalSpeakers,
-    agglomerate,
+    BoundedEvidenceRatio, Dendrogram, SpeakerModel, SpeakerStat, Statistics, VariationalParams,
+    VariationalSpeakers, agglomerate,
 };
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
@@ -168,10 +168,10 @@ impl<'a> Segments<'a> {
         let places = self.speech.places();
         let frames = self.speech.voiced();
         let pieces = pieces(&places);
-        let statistics = pieces
+        let heard = pieces
             .par_iter()
-            .map(|piece| model.statistics(frames.slice(s![piece.clone(), ..])))
-            .collect::<Result<Vec<Statistics>, _>>()
+            .map(|piece| model.stat(&model.statistics(frames.slice(s![piece.clone(), ..]))?))
+            .collect::<Result<Vec<SpeakerStat>, _>>()
             .map_err(failed)?;
         let mut start = vec![None; self.speech.speech.len()];
         for (&(from, to), &label) in self.spans.iter().zip(labels) {
@@ -187,23 +187,27 @@ impl<'a> Segments<'a> {
                 if paused { settings.resumes } else { (-(piece.len() as f64) / turn).exp() }
             })
             .collect();
-        let found = infer(model, &statistics, &stays, &start, unpenalised, count, &settings.variational)?;
-        let said = |speakers: &[usize]| {
-            let mut said = vec![Statistics::empty(model.ubm()); speakers.len()];
-            for (row, one) in found.responsibilities.rows().into_iter().zip(&statistics) {
+        let speech = places.len() as f64;
+        let found = infer(&heard, speech, &stays, &start, unpenalised, count, &settings.variational)?;
+        let rows = |speakers: &[usize]| {
+            let mut rows: Vec<Vec<usize>> = vec![Vec::new(); speakers.len()];
+            for (row, piece) in found.responsibilities.rows().into_iter().zip(&pieces) {
                 let likeliest = (0..speakers.len())
                     .fold(0, |best, s| if row[speakers[s]] > row[speakers[best]] { s } else { best });
-                said[likeliest].add(one);
+                rows[likeliest].extend(piece.clone());
             }
-            said
+            rows
         };
         let all: Vec<usize> = (0..found.shares.len()).collect();
-        let first = said(&all);
+        let first = rows(&all);
         // Where there is little speech, the loudest is somebody.
-        let most = first.iter().map(Statistics::frames).fold(0.0, f64::max);
-        let least = self.least(settings).min(most);
-        let enough: Vec<usize> = all.into_iter().filter(|&s| first[s].frames() >= least).collect();
-        Ok(said(&enough))
+        let most = first.iter().map(Vec::len).max().unwrap_or(0);
+        let least = self.least(settings).min(most as f64);
+        let enough: Vec<usize> = all.into_iter().filter(|&s| first[s].len() as f64 >= least).collect();
+        rows(&enough)
+            .into_iter()
+            .map(|rows| model.statistics(frames.select(Axis(0), &rows).view()).map_err(failed))
+            .collect()
     }
 }
 
@@ -219,24 +223,22 @@ fn pieces(places: &[usize]) -> Vec<Range<usize>> {
     pieces
 }
 
-/// Speakers of items inferred together with the voices; the more speech, the heavier the prior of a voice.
+/// Speakers of items inferred together with the voices; the more frames of speech, the heavier the prior of a voice.
 fn infer(
-    model: &SpeakerModel,
-    items: &[Statistics],
+    heard: &[SpeakerStat],
+    speech: f64,
     stays: &[f64],
     start: &[Option<usize>],
     unpenalised: f64,
     count: SpeakerCount,
     params: &VariationalParams,
 ) -> Result<VariationalSpeakers> {
-    let heard = items.par_iter().map(|one| model.stat(one)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let speech: f64 = items.iter().map(Statistics::frames).sum();
     let mut params = params.clone();
     params.penalty *= (speech / (unpenalised * FRAME_RATE)).max(1.0);
     if matches!(count, SpeakerCount::Known(_)) {
         params.least_share = 0.0;
     }
-    params.fit(&heard, stays, start).map_err(failed)
+    params.fit(heard, stays, start).map_err(failed)
 }
 
 /// Frames of a piece that has one speaker.
@@ -277,7 +279,9 @@ pub(crate) fn across_blocks(
     let labels = cut(&cluster(model, clusters, tuned.most_evidence)?, tuned.threshold, count);
     let start: Vec<_> = labels.into_iter().map(Some).collect();
     let stays = vec![0.0; clusters.len()];
-    let found = infer(model, clusters, &stays, &start, tuned.unpenalised, count, &settings.variational)?;
+    let heard = clusters.iter().map(|one| model.stat(one)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let speech = clusters.iter().map(Statistics::frames).sum();
+    let found = infer(&heard, speech, &stays, &start, tuned.unpenalised, count, &settings.variational)?;
     Ok(found.labels())
 }
 
